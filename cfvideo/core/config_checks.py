@@ -1,0 +1,104 @@
+"""What two keys together must not say. Files are not looked at here: that is for the stage that reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+
+from cfvideo.core.errors import ConfigError
+from cfvideo.core.specs import NetworkSpec, RunSpec, SourceSpec
+
+_NUM_STAGES = 4  # res2 ... res5
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """The keys that disagree, and a sentence that ends in the way out."""
+
+    keys: tuple[str, ...]
+    text: str
+
+
+def check(spec: RunSpec, set_at: Mapping[str, str] | None = None) -> None:
+    """Refuses a spec whose keys contradict each other.
+
+    Args:
+        spec: what to check.
+        set_at: where each key was written, for the message.
+
+    Raises:
+        ConfigError: the first contradiction, with its keys, their values and the way out.
+    """
+    for found in contradictions(spec):
+        places = [f"{key} is set at {set_at[key]}" for key in found.keys if set_at and key in set_at]
+        raise ConfigError(". ".join([found.text, *places]))
+
+
+def contradictions(spec: RunSpec) -> Iterator[Contradiction]:
+    """Every contradiction in `spec`."""
+    yield from _run(spec)
+    yield from _sources(spec)
+    yield from _targets(spec)
+    for name, network in (("N_PRE", spec.n_pre), ("N_CF", spec.n_cf)):
+        yield from _architecture(name, network)
+        yield from _clip(name, network)
+        yield from _solver(name, network)
+
+
+def _run(spec: RunSpec) -> Iterator[Contradiction]:
+    if not spec.seeds:
+        yield Contradiction(("SEEDS",), "SEEDS is empty, so nothing would run: give at least one, [0]")
+    if len(set(spec.seeds)) < len(spec.seeds):
+        yield Contradiction(("SEEDS",), f"SEEDS {list(spec.seeds)} names a seed twice, which gives the same run twice: "
+                            "give each once")
+    if not spec.probe.strengths:
+        yield Contradiction(("PROBE.STRENGTHS",), "PROBE.STRENGTHS is empty: give at least one, [1.0]")
+
+
+def _sources(spec: RunSpec) -> Iterator[Contradiction]:
+    if not spec.d_pre.path:
+        yield Contradiction(("D_PRE.PATH",), "D_PRE.PATH is empty: give the folder or list file of the videos to train "
+                            "N_pre on, in a config file or as D_PRE.PATH data/my_videos")
+    if not spec.d_cf.path and spec.d_cf != SourceSpec():
+        ignored = tuple(f"D_CF.{item.name.upper()}" for item in fields(SourceSpec)
+                        if getattr(spec.d_cf, item.name) != item.default)
+        yield Contradiction(ignored, f"D_CF.PATH is empty, which makes D_cf the same as D_pre, so {', '.join(ignored)} "
+                            "would be ignored: give D_CF.PATH or leave them out")
+
+
+def _targets(spec: RunSpec) -> Iterator[Contradiction]:
+    for name, target in spec.d_tar.items():
+        train, test = f"D_TAR.{name}.TRAIN", f"D_TAR.{name}.TEST"
+        missing = [key for key, path in ((train, target.train), (test, target.test)) if not path]
+        if missing:
+            said = f"{' and '.join(missing)} {'are' if missing[1:] else 'is'} empty"
+            yield Contradiction((train, test), f"{said}: a target needs both splits; give them, or leave "
+                                f"D_TAR.{name} out")
+
+
+def _architecture(name: str, network: NetworkSpec) -> Iterator[Contradiction]:
+    for word, sizes, default in (("BLOCKS", network.blocks, NetworkSpec.blocks),
+                                 ("WIDTHS", network.widths, NetworkSpec.widths)):
+        keys = (f"{name}.{word}", f"{name}.ARCH")
+        if network.arch == "r2plus1d" and len(sizes) != _NUM_STAGES:
+            yield Contradiction(keys, f"{keys[0]} {list(sizes)} has {len(sizes)} numbers, and {keys[1]} r2plus1d takes "
+                                f"{_NUM_STAGES}: give one for each of res2 ... res5")
+        if network.arch != "r2plus1d" and sizes != default:
+            yield Contradiction(keys, f"{keys[1]} {network.arch} fixes its own {word.lower()}, so {keys[0]} "
+                                f"{list(sizes)} would be ignored: leave it out, or set {keys[1]} r2plus1d")
+
+
+def _clip(name: str, network: NetworkSpec) -> Iterator[Contradiction]:
+    crop, edge = f"{name}.CLIP.CROP_PX", f"{name}.CLIP.SHORT_EDGE_PX"
+    if network.clip.crop_px > network.clip.short_edge_px:
+        yield Contradiction((crop, edge), f"{crop} {network.clip.crop_px} does not fit into {edge} "
+                            f"{network.clip.short_edge_px}: make the crop smaller or the edge longer")
+
+
+def _solver(name: str, network: NetworkSpec) -> Iterator[Contradiction]:
+    solver, budget = network.solver, f"{name}.SOLVER.MAX_SAMPLES"
+    for word, samples in (("WARMUP_SAMPLES", solver.warmup_samples), ("BATCH_SIZE", solver.batch_size)):
+        if samples > solver.max_samples:
+            key = f"{name}.SOLVER.{word}"
+            yield Contradiction((key, budget), f"{key} {samples:,} is more than the whole training, {budget} "
+                                f"{solver.max_samples:,}: lower {key} or raise {budget}")

@@ -1,0 +1,106 @@
+"""Run the stages of a pipeline in order, re-using what is finished."""
+
+from __future__ import annotations
+
+import errno
+import importlib.metadata
+import platform
+import shutil
+import time
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from cfvideo.core.errors import ConfigError, Interrupted
+from cfvideo.core.interrupt import StopRequest
+from cfvideo.core.pipeline import STAGE_NAMES
+from cfvideo.core.screen import Screen
+from cfvideo.core.stage import Artefact, Stage, Store, run_stage
+
+REPORT_FILE = "report.html"
+_PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "faiss-cpu", "faiss-gpu", "av", "pyarrow")
+_DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of every installed package that can change a result."""
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def select(stages: Sequence[Stage], names: Collection[str], store: Store) -> list[Stage]:
+    """The stages of the kinds that --stages names (all kinds where it is empty) and that can run now.
+
+    A stage whose inputs are neither finished nor selected waits for a later call: `--stages pretrain,extract` extracts
+    what N_pre's features are needed for, and N_cf's later. An error says what is needed where nothing can run.
+    """
+    unknown = sorted(set(names) - set(STAGE_NAMES))
+    if unknown:
+        raise ConfigError(f"--stages: unknown {', '.join(unknown)}; allowed: {', '.join(STAGE_NAMES)}")
+    chosen: list[Stage] = []
+    waiting: list[tuple[Stage, Stage]] = []
+    here: set[str] = set()
+    for stage in stages:
+        if names and stage.name not in names:
+            continue
+        lacking = [given for given in stage.inputs.values() if given.fingerprint not in here and not store.find(given)]
+        if lacking and not store.find(stage):
+            waiting.append((stage, lacking[0]))
+        else:
+            chosen.append(stage)
+            here.add(stage.fingerprint)
+    if not chosen and waiting:
+        stage, given = waiting[0]
+        raise ConfigError(f"--stages: {stage.name} ({stage.role}) needs {given.name} ({given.role}), which is not "
+                          f"finished; add {given.name} to --stages")
+    return chosen
+
+
+def execute(stages: Sequence[Stage], store: Store, *, screen: Screen, stop: StopRequest,
+            statuses: dict[str, str]) -> None:
+    """Make every stage that is not finished; `statuses` learns fingerprint -> run | reused."""
+    for number, stage in enumerate(stages, start=1):
+        head = f"[{number}/{len(stages)}] {stage.name} {stage.role}"
+        if store.find(stage) is not None:
+            statuses[stage.fingerprint] = "reused"
+            screen.say(f"{head}: re-used")
+            continue
+        statuses[stage.fingerprint] = "run"
+        screen.say(f"{head}: {'resuming' if store.partial(stage).exists() else 'running'}")
+        artefact = _run(stage, store, screen=screen, stop=stop)
+        screen.say(f"  done in {artefact.manifest['seconds']:.1f} s {_summary(artefact.facts)}".rstrip())
+        stop.check()
+
+
+def _run(stage: Stage, store: Store, *, screen: Screen, stop: StopRequest) -> Artefact:
+    try:
+        return run_stage(stage, store, screen=screen, stop=stop, clock=time.monotonic, versions=versions())
+    except OSError as error:
+        if error.errno not in _DISK_TROUBLE:
+            raise
+        raise Interrupted(f"OUTPUT_DIR: {error.strerror} while writing {error.filename or store.partial(stage)}; "
+                          "finished work is kept: make room and run the same command again") from error
+
+
+def _summary(facts: Mapping[str, object]) -> str:
+    """The few facts worth a glance, where a stage has them."""
+    shown = []
+    for key, text in (("label_accuracy", "labels remembered"), ("top1", "top-1")):
+        if isinstance(value := facts.get(key), float):
+            shown.append(f"{text} {100 * value:.1f} %")
+    if facts.get("num_bad_rows"):
+        shown.append(f"{facts['num_bad_rows']} undecodable rows, see failures.csv")
+    return f"({', '.join(shown)})" if shown else ""
+
+
+def publish_report(artefact: Artefact, root: Path) -> Path:
+    """Copy the page to where people look for it: OUTPUT_DIR/report.html."""
+    target = root / REPORT_FILE
+    tmp = target.with_suffix(".tmp")
+    shutil.copyfile(artefact.file(REPORT_FILE), tmp)
+    tmp.replace(target)
+    return target

@@ -1,0 +1,34 @@
+"""SIGINT and SIGTERM: finish the step in hand, save, leave with exit code 5."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+
+from cfvideo.core.errors import Interrupted
+
+
+class StopRequest:
+    """Set by the first signal and honoured at the next `check`; a second signal leaves at once.
+
+    Leaving at once is safe, because every file here is published whole; only the unit in hand is lost.
+    """
+
+    def __init__(self) -> None:
+        self.signal_name: str | None = None
+
+    def install(self) -> None:
+        """Take over SIGINT and SIGTERM of this process (main thread only)."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if self.signal_name is not None:
+            os._exit(Interrupted.exit_code)
+        self.signal_name = signal.Signals(number).name
+
+    def check(self) -> None:
+        """Raise Interrupted if a signal came in."""
+        if self.signal_name is not None:
+            raise Interrupted(f"stopped by {self.signal_name}; finished work is kept, the same command resumes")

@@ -1,0 +1,116 @@
+"""Records of a run -> one self-contained HTML page, its figures and a CSV table. Opens from disk, fetches nothing.
+
+The page carries no script; its content security policy allows its own style sheet (by hash) and data URIs only.
+Everything is autoescaped, and characters that could mislead (controls, undecodable bytes, text reordering) are shown
+as escapes. Equal data gives equal bytes under one version of matplotlib.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from base64 import b64encode
+from hashlib import sha256
+from importlib.resources import files
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from cfvideo.core import report_numbers, report_text
+from cfvideo.core.report_console import console_table
+from cfvideo.core.report_data import ReportData
+from cfvideo.core.report_verdict import verdict
+
+if TYPE_CHECKING:
+    from cfvideo.core.report_style import ReportFigure
+
+__all__ = ["ReportData", "console_table", "render", "verdict"]
+
+MAX_FAILURES = 20
+# Up to so many seeds a cell of the headline table lists each value; the table of all probes always does.
+FEW_SEEDS = 6
+
+
+def render(data: ReportData, folder: Path) -> Path:
+    """Write report.html, table.csv, failures.csv (where there are any) and the figures as PNG into `folder`, which
+    is made if absent. Returns the page's path."""
+    # Drawing is the only part that needs matplotlib, which takes a second to import.
+    from cfvideo.core.report_figures import figures
+
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = figures(data)
+    for figure in drawn:
+        (folder / f"{figure.name}.png").write_bytes(figure.light)
+    _write(folder / "table.csv", table_csv(data))
+    if data.failures:
+        _write(folder / "failures.csv", failures_csv(data))
+    page = folder / "report.html"
+    _write(page, _page(data, drawn))
+    return page
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _page(data: ReportData, drawn: list[ReportFigure]) -> str:
+    from cfvideo.core.report_pictures import page_sheets, png_uri
+
+    environment = _environment()
+    style = (files("cfvideo.core") / "templates" / "report.css").read_text(encoding="utf-8")
+    digest = b64encode(sha256(style.encode("utf-8")).digest()).decode("ascii")
+    figures = [(figure, png_uri(figure.light), png_uri(figure.dark)) for figure in drawn]
+    return environment.get_template("report.html.j2").render(
+        data=data, style=Markup(style), style_hash=digest, figures=figures, verdict=verdict(data),
+        sheets=page_sheets(data.sheets, data.clusters), max_failures=MAX_FAILURES, few_seeds=FEW_SEEDS,
+        numbers=report_numbers, text=report_text)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("cfvideo.core", "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, keep_trailing_newline=True, finalize=_finalize)
+    environment.filters["one_line"] = report_text.visible
+    environment.filters["subscripts"] = _subscripts
+    environment.filters["median"] = lambda sizes: float(np.median(sizes))
+    return environment
+
+
+def _finalize(value: Any) -> Any:
+    """Runs on every value the template prints, before it is escaped; line breaks are the template's to keep."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return report_text.visible(value, keep="\n\t")
+    return value
+
+
+def _subscripts(text: str) -> Markup:
+    """Escaped text with N_pre and N_cf set as in the paper."""
+    return Markup(re.sub(r"\bN_(pre|cf)\b", r"N<sub>\1</sub>", str(escape(_finalize(text)))))
+
+
+def table_csv(data: ReportData) -> str:
+    """One line per target, network, seed and metric; fractions with all their digits."""
+    rows = [[report_text.visible(probe.target), report_text.visible(probe.network), probe.seed,
+             report_text.visible(metric), repr(float(probe.metrics[metric])), probe.num_test_rows,
+             probe.num_invalid_rows, repr(float(probe.strength))]
+            for target in report_numbers.targets(data) for network in report_numbers.networks(data)
+            for probe in report_numbers.probes_of(data, network, target)
+            for metric in report_numbers.metrics(data, target) if metric in probe.metrics]
+    return _csv(["target", "network", "seed", "metric", "value", "num_test_rows", "num_invalid_rows", "strength"], rows)
+
+
+def failures_csv(data: ReportData) -> str:
+    visible = report_text.visible
+    rows = [[visible(line.dataset), line.row, visible(line.path), visible(line.status), visible(line.cause)]
+            for line in data.failures]
+    return _csv(["dataset", "row", "path", "status", "cause"], rows)
+
+
+def _csv(header: list[str], rows: list[list[Any]]) -> str:
+    stream = StringIO()
+    csv.writer(stream, lineterminator="\n").writerows([header, *rows])
+    return stream.getvalue()

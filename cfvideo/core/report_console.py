@@ -1,0 +1,70 @@
+"""The headline table for a console."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.table import Table
+from rich.text import Text
+
+from cfvideo.core import report_numbers as numbers
+from cfvideo.core.report_data import ReportData
+from cfvideo.core.report_numbers import Summary
+from cfvideo.core.report_text import network_text, percent, points, seeds_won_text, spread_text, visible
+
+# Up to so many seeds a cell lists each value.
+FEW_SEEDS = 6
+# The lines under the table wrap at its width, so a small table is widened for them up to this.
+LINE_CHARACTERS = 72
+
+
+def console_table(data: ReportData) -> Table:
+    """Rows: networks and the difference N_cf - N_pre; columns: targets; under it, the seeds won. Per cent."""
+    targets, seeds = numbers.targets(data), numbers.seeds(data)
+    lines = _console_lines(data)
+    table = Table(title=Text(visible(data.title)), caption=Text("\n".join(lines)), caption_justify="left",
+                  caption_style="", min_width=min(LINE_CHARACTERS, max(map(len, lines))))
+    table.add_column("linear probe, %")
+    for target in targets:
+        metric = numbers.metric_name(numbers.metrics(data, target)[0])
+        table.add_column(Text(f"{visible(target)}\n{metric}"), justify="right")
+    for network in numbers.networks(data):
+        cells = [_cell(numbers.summarise(data, network, target), seeds) for target in targets]
+        table.add_row(Text(visible(network_text(network))), *cells)
+    for candidate in numbers.candidates(data):
+        found = [numbers.compare(data, candidate, target) for target in targets]
+        cells = [_cell(comparison.difference if comparison else None, seeds, points) for comparison in found]
+        table.add_row(Text(visible(f"{network_text(candidate)} - N_pre")), *cells, style="bold")
+    return table
+
+
+def _console_lines(data: ReportData) -> list[str]:
+    lines = [_seeds_line(numbers.seeds(data))]
+    for candidate in numbers.candidates(data):
+        for target in numbers.targets(data):
+            comparison = numbers.compare(data, candidate, target)
+            lines += [f"{visible(target)}: {seeds_won_text(comparison)}"] if comparison else []
+    for network in ("n_pre", "n_cf"):
+        memory = numbers.label_memory(data.curves, network)
+        lines += [f"{network_text(network)} gives back {percent(memory.mean)} % of its own training labels"
+                  ] if memory else []
+    return lines
+
+
+def _seeds_line(seeds: list[int]) -> str:
+    if not seeds:
+        return "no target task was probed"
+    if len(seeds) == 1:
+        return f"one seed ({seeds[0]}): no spread"
+    return f"mean ± standard deviation over {len(seeds)} seeds ({', '.join(map(str, seeds))})"
+
+
+def _cell(summary: Summary | None, seeds: list[int], form: Callable[[float], str] = percent) -> Text:
+    """Mean ± spread, and below it the values in the order of `seeds`, '-' where one did not run."""
+    if summary is None:
+        return Text("-")
+    text = Text(f"{form(summary.mean)} {spread_text(summary)}".strip())
+    if 1 < len(seeds) <= FEW_SEEDS:
+        values = [form(summary.by_seed[seed]) if seed in summary.by_seed else "-" for seed in seeds]
+        text.append("\n" + " ".join(values), style="dim")
+    return text

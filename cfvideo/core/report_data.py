@@ -1,0 +1,162 @@
+"""What a report shows: records that check themselves. K clusters, H W height and width of a picture in pixels.
+
+A record refuses what would make the page lie (a percentage where a fraction belongs, sizes that do not sum up to
+their own counts) with a ValueError, because that is a mistake in the stage that built it and not a user's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def _check_fractions(owner: str, values: Iterable[tuple[str, float]]) -> None:
+    for name, value in values:
+        if not 0.0 <= value <= 1.0:  # NaN fails too
+            raise ValueError(f"{owner}: {name} is {value!r}, but must be a fraction from 0 to 1, not a percentage")
+
+
+def _check_equal_lengths(owner: str, **parts: Sequence[object] | NDArray[np.generic]) -> None:
+    lengths = {name: len(part) for name, part in parts.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"{owner}: lengths disagree: {lengths}")
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """A linear probe on one network's frozen features.
+
+    network: untrained, n_pre, n_cf, or a further one (n_pre_2x, n_cf_k400, ...).
+    metrics: fractions by name; the first of METRIC_ORDER that is present is the headline.
+    num_test_rows: rows the metrics were computed on; num_invalid_rows: undecodable test rows left out of them.
+    strength: the inverse L2 penalty chosen on held-out training rows.
+    """
+
+    network: str
+    target: str
+    seed: int
+    metrics: Mapping[str, float]
+    num_test_rows: int
+    num_invalid_rows: int
+    strength: float
+
+    def __post_init__(self) -> None:
+        owner = f"probe of {self.network} on {self.target}, seed {self.seed}"
+        if not self.metrics:
+            raise ValueError(f"{owner}: no metrics")
+        _check_fractions(owner, self.metrics.items())
+
+
+@dataclass(frozen=True)
+class TrainingCurve:
+    """How one network was trained: loss and training accuracy on its own labels after so many samples.
+
+    final_label_accuracy: share of its own training labels the finished network gives back; None: not measured.
+    """
+
+    network: str
+    seed: int
+    samples: Sequence[int]
+    loss: Sequence[float]
+    accuracy: Sequence[float]
+    final_label_accuracy: float | None
+
+    def __post_init__(self) -> None:
+        owner = f"curve of {self.network}, seed {self.seed}"
+        _check_equal_lengths(owner, samples=self.samples, loss=self.loss, accuracy=self.accuracy)
+        if self.final_label_accuracy is not None:
+            _check_fractions(owner, [("final_label_accuracy", self.final_label_accuracy)])
+
+
+@dataclass(frozen=True)
+class ClusterSummary:
+    """k-means of one seed: rows per cluster int [K], the objective after each iteration, share of the rows used.
+
+    scores: agreement with other labels and the like, by name (for example NMI with the tags).
+    """
+
+    seed: int
+    num_clusters: int
+    sizes: NDArray[np.int64]
+    objective: Sequence[float]
+    share_of_points: float
+    num_empty: int
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        owner = f"clusters of seed {self.seed}"
+        if len(self.sizes) != self.num_clusters or self.num_clusters < 1:
+            raise ValueError(f"{owner}: {len(self.sizes)} sizes for {self.num_clusters} clusters")
+        if self.num_empty != int((np.asarray(self.sizes) == 0).sum()):
+            raise ValueError(f"{owner}: num_empty is {self.num_empty}, but the sizes say otherwise")
+        _check_fractions(owner, [("share_of_points", self.share_of_points)])
+
+
+@dataclass(frozen=True)
+class ContactSheet:
+    """The members of one cluster nearest to its centroid: uint8 [H, W, 3] pictures (None: undecodable), captions,
+    distances to the centroid in the units of the clustered features."""
+
+    seed: int
+    cluster: int
+    size: int
+    pictures: Sequence[NDArray[np.uint8] | None]
+    captions: Sequence[str]
+    distances: Sequence[float]
+
+    def __post_init__(self) -> None:
+        owner = f"contact sheet of cluster {self.cluster}, seed {self.seed}"
+        _check_equal_lengths(owner, pictures=self.pictures, captions=self.captions, distances=self.distances)
+        for picture in self.pictures:
+            if picture is not None and (picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3):
+                raise ValueError(f"{owner}: a picture is {picture.dtype} {picture.shape}, not uint8 [H, W, 3]")
+
+
+@dataclass(frozen=True)
+class FailureLine:
+    """A row that could not be read, as in failures.csv."""
+
+    dataset: str
+    row: int
+    path: str
+    status: str
+    cause: str
+
+
+@dataclass(frozen=True)
+class StageLine:
+    """One stage of the run. status: run or reused; seconds: None where it is not known; rows: None where none."""
+
+    stage: str
+    role: str
+    fingerprint: str
+    seconds: float | None
+    status: str
+    rows: int | None
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """All that one page shows. expectation: what the paper would predict here; facts: versions, hashes, data."""
+
+    title: str
+    command: str
+    config_yaml: str
+    probes: Sequence[ProbeResult] = ()
+    curves: Sequence[TrainingCurve] = ()
+    clusters: Sequence[ClusterSummary] = ()
+    sheets: Sequence[ContactSheet] = ()
+    failures: Sequence[FailureLine] = ()
+    stages: Sequence[StageLine] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    expectation: str = ""
+    notes: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        keys = [(probe.target, probe.network, probe.seed) for probe in self.probes]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        if twice:
+            raise ValueError(f"two probes of the same target, network and seed: {twice}")

@@ -1,0 +1,136 @@
+"""The arithmetic of a report: means, spreads and paired differences over seeds. Values are fractions throughout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cfvideo.core.report_data import ProbeResult, ReportData, TrainingCurve
+
+BASELINE = "n_pre"
+UNTRAINED = "untrained"
+# The headline metric of a target is the first of these that its probes carry.
+METRIC_ORDER = ("top1", "mean_ap", "map", "mean_class", "top5")
+METRIC_NAMES = {"top1": "top-1 accuracy", "top5": "top-5 accuracy", "mean_class": "mean per-class accuracy",
+                "map": "mAP", "mean_ap": "mAP"}
+# Shares of independent rows, for which the binomial standard error is right.
+ROW_SHARES = ("top1", "top5")
+# Closer than this (a fraction) two accuracies are the same number, written in floating point.
+TIE = 1e-9
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Values by seed. mean over seeds; spread: sample standard deviation (n - 1), None for one seed."""
+
+    by_seed: Mapping[int, float]
+
+    @property
+    def mean(self) -> float:
+        return fmean(self.by_seed.values())
+
+    @property
+    def spread(self) -> float | None:
+        return stdev(self.by_seed.values()) if len(self.by_seed) > 1 else None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """candidate - baseline on one target, seed by seed. unpaired: seeds on which only one of the two ran."""
+
+    candidate: str
+    target: str
+    difference: Summary
+    unpaired: tuple[int, ...]
+
+    @property
+    def won(self) -> tuple[int, ...]:
+        return tuple(seed for seed, value in self.difference.by_seed.items() if value > TIE)
+
+    @property
+    def lost(self) -> tuple[int, ...]:
+        return tuple(seed for seed, value in self.difference.by_seed.items() if value < -TIE)
+
+    @property
+    def num_seeds(self) -> int:
+        return len(self.difference.by_seed)
+
+
+def networks(data: ReportData) -> list[str]:
+    """Probed networks in the paper's order: untrained, N_pre, further baselines, ClusterFit."""
+    seen = list(dict.fromkeys(probe.network for probe in data.probes))
+    rank = {UNTRAINED: 0, BASELINE: 1}
+    return sorted(seen, key=lambda name: rank.get(name, 3 if is_clusterfit(name) else 2))
+
+
+def is_clusterfit(network: str) -> bool:
+    return network == "n_cf" or network.startswith("n_cf_")
+
+
+def candidates(data: ReportData) -> list[str]:
+    """The networks that are compared with N_pre."""
+    return [name for name in networks(data) if is_clusterfit(name)]
+
+
+def targets(data: ReportData) -> list[str]:
+    return list(dict.fromkeys(probe.target for probe in data.probes))
+
+
+def seeds(data: ReportData) -> list[int]:
+    return sorted({probe.seed for probe in data.probes})
+
+
+def metrics(data: ReportData, target: str) -> list[str]:
+    """Names of a target's metrics, the headline first."""
+    names = dict.fromkeys(name for probe in data.probes if probe.target == target for name in probe.metrics)
+    rank = {name: place for place, name in enumerate(METRIC_ORDER)}
+    return sorted(names, key=lambda name: rank.get(name, len(rank)))
+
+
+def metric_name(metric: str) -> str:
+    return METRIC_NAMES.get(metric, metric)
+
+
+def probes_of(data: ReportData, network: str, target: str) -> list[ProbeResult]:
+    found = [probe for probe in data.probes if (probe.network, probe.target) == (network, target)]
+    return sorted(found, key=lambda probe: probe.seed)
+
+
+def summarise(data: ReportData, network: str, target: str, metric: str | None = None) -> Summary | None:
+    """One cell of the table; metric None: the target's headline. None where nothing was measured."""
+    metric = metric or next(iter(metrics(data, target)), "")
+    values = {probe.seed: probe.metrics[metric] for probe in probes_of(data, network, target)
+              if metric in probe.metrics}
+    return Summary(values) if values else None
+
+
+def compare(data: ReportData, candidate: str, target: str, baseline: str = BASELINE) -> Comparison | None:
+    """The headline metric's paired difference; None where no seed ran both."""
+    first, second = summarise(data, candidate, target), summarise(data, baseline, target)
+    if first is None or second is None or not first.by_seed.keys() & second.by_seed.keys():
+        return None
+    paired = {seed: value - second.by_seed[seed] for seed, value in first.by_seed.items() if seed in second.by_seed}
+    unpaired = tuple(sorted(first.by_seed.keys() ^ second.by_seed.keys()))
+    return Comparison(candidate, target, Summary(paired), unpaired)
+
+
+def label_memory(curves: Sequence[TrainingCurve], network: str) -> Summary | None:
+    """How much of its own training labels a network gives back, over seeds."""
+    values = {curve.seed: curve.final_label_accuracy for curve in sorted(curves, key=lambda curve: curve.seed)
+              if curve.network == network and curve.final_label_accuracy is not None}
+    return Summary(values) if values else None
+
+
+def pick_clusters(sizes: NDArray[np.int64], count: int) -> list[int]:
+    """At most `count` non-empty clusters worth looking at, spread evenly over the size ranks: the largest first, the
+    smallest last, the median in the middle (count odd). Equal sizes: lower number first."""
+    order = np.argsort(-np.asarray(sizes, dtype=np.int64), kind="stable")
+    order = order[: int((np.asarray(sizes) > 0).sum())]
+    if not len(order) or count < 1:
+        return []
+    ranks = np.unique(np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(np.int64))
+    return [int(cluster) for cluster in order[ranks]]

@@ -1,0 +1,79 @@
+"""extract: pooled features of every row under one network, averaged over its uniform views."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from cfvideo.core.backbone import Backbone
+from cfvideo.core.failures import check_ceiling, write_failures
+from cfvideo.core.faults import fault_point
+from cfvideo.core.features import FeatureStore
+from cfvideo.core.index import Index
+from cfvideo.core.network_file import FILE_NAME, load_network
+from cfvideo.core.records import Batch, Modality, Reading
+from cfvideo.core.screen import Task
+from cfvideo.core.stage import Workspace
+
+
+def run_extract(work: Workspace, *, modality: Modality, index: Index, view: Mapping[str, Any], layer: str,
+                num_views: int, batch_size: int, shard_rows: int, reading: Reading, max_bad_share: float,
+                device: torch.device) -> Mapping[str, Any]:
+    """Write the FeatureStore of one index under the network in inputs["network"] (paper, section 4.1.2: 6 clips)."""
+    network = load_network(work.inputs["network"].file(FILE_NAME), modality)
+    cast(nn.Module, network).to(device)
+    identity = {"index": index.content_hash, "network": work.inputs["network"].manifest["fingerprint"],
+                "layer": layer, "num_views": num_views, "decoder": reading.decoder}
+    store = FeatureStore(work.folder, num_rows=index.num_rows, shard_rows=shard_rows, identity=identity)
+    done = index.num_rows - sum(stop - start for start, stop in store.missing())
+    with work.screen.task(work.title, index.num_rows, "rows", done=done) as task:
+        for start, stop in store.missing():
+            rows = np.arange(start, stop, dtype=np.int64)
+            batches = modality.eval_batches(index, rows, view=view, num_views=num_views, reading=reading,
+                                            batch_rows=max(1, batch_size // num_views))
+            features, failures = _shard(network, batches, layer, num_views, stop - start, start, device, task, work)
+            store.write(start, stop, features, failures)
+            fault_point("shard")
+            bad = store.failures()
+            check_ceiling(len(bad), index.num_rows, max_bad_share=max_bad_share, where=work.title,
+                          last=str(list(bad.items())[-1:]))
+    write_failures(work.folder, index, store.failures())
+    return {"num_rows": index.num_rows, "num_bad_rows": len(store.failures()), "dim": _dim(store)}
+
+
+def _dim(store: FeatureStore) -> int:
+    return int(next(store.blocks()).features.shape[1])
+
+
+def _shard(network: Backbone, batches: Any, layer: str, num_views: int, num_rows: int, start: int,
+           device: torch.device, task: Task, work: Workspace,
+           ) -> tuple[NDArray[np.float32], dict[int, tuple[str, str]]]:
+    """Mean features [num_rows, D] and the failures of one shard."""
+    features: NDArray[np.float32] | None = None
+    failures: dict[int, tuple[str, str]] = {}
+    for batch in batches:
+        rows, means = _row_means(network, batch, layer, num_views, device)
+        if features is None:
+            features = np.zeros((num_rows, means.shape[1]), np.float32)
+        features[rows - start] = means
+        failures |= {failure.row: (failure.status, failure.cause) for failure in batch.failures}
+        task.advance(len(rows), f"{len(failures)} bad" if failures else "")
+        work.stop.check()
+    assert features is not None  # a shard has at least one row
+    return features, failures
+
+
+def _row_means(network: Backbone, batch: Batch, layer: str, num_views: int, device: torch.device,
+               ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The rows of a batch (padding left out) and their mean feature over all views; zeros for undecodable rows."""
+    with torch.inference_mode():
+        pooled = network.features(batch.data.to(device), layer).float().cpu()
+    means = pooled.reshape(-1, num_views, pooled.shape[1]).mean(dim=1).numpy()
+    rows = batch.rows[::num_views]
+    means[~batch.valid[::num_views]] = 0.0
+    return rows[rows >= 0], means[rows >= 0]

@@ -1,0 +1,134 @@
+"""report: everything the other stages found out, on one page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cfvideo.core import failures as failure_file
+from cfvideo.core.index import Index
+from cfvideo.core.journal import read_journal
+from cfvideo.core.pseudo_labels import PseudoLabels
+from cfvideo.core.records import Modality, Reading
+from cfvideo.core.report_data import (
+    ClusterSummary,
+    ContactSheet,
+    FailureLine,
+    ProbeResult,
+    ReportData,
+    StageLine,
+    TrainingCurve,
+)
+from cfvideo.core.report_numbers import pick_clusters
+from cfvideo.core.stage import Artefact, Stage, Workspace
+from cfvideo.core.stages.cluster import LABELS
+
+_NUM_SHEETS = 7
+_PICTURES_PER_SHEET = 12
+_PICTURE_HEIGHT_PX = 72
+
+
+@dataclass(frozen=True)
+class Cover:
+    """What the page says beside results."""
+
+    title: str
+    command: str
+    config_yaml: str
+    expectation: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+Parts = Sequence[tuple[Stage, Artefact]]
+
+
+def collect(parts: Parts, cover: Cover, statuses: Mapping[str, str]) -> ReportData:
+    """The report's data from finished stages, pictures apart."""
+    return ReportData(
+        title=cover.title, command=cover.command, config_yaml=cover.config_yaml, expectation=cover.expectation,
+        facts=cover.facts, probes=[_probe(*part) for part in parts if part[0].name == "probe"],
+        curves=[_curve(*part) for part in parts if part[0].name in ("pretrain", "train_cf")],
+        clusters=_clusters(parts), failures=[line for part in parts for line in _failures(*part)],
+        stages=[_line(*part, statuses) for part in parts])
+
+
+def _probe(stage: Stage, artefact: Artefact) -> ProbeResult:
+    facts = artefact.facts
+    return ProbeResult(network=stage.about["network"], target=stage.about["target"], seed=stage.about["seed"],
+                       metrics={"top1": facts["top1"], "top5": facts["top5"]}, strength=facts["strength"],
+                       num_test_rows=facts["num_test_rows"], num_invalid_rows=facts["num_invalid_rows"])
+
+
+def _curve(stage: Stage, artefact: Artefact) -> TrainingCurve:
+    lines = read_journal(artefact.file("metrics.jsonl"))
+    return TrainingCurve(network=stage.about["network"], seed=stage.about["seed"],
+                         samples=[line["samples"] for line in lines], loss=[line["loss"] for line in lines],
+                         accuracy=[line["accuracy"] for line in lines],
+                         final_label_accuracy=artefact.facts["label_accuracy"])
+
+
+def _clusters(parts: Parts) -> list[ClusterSummary]:
+    fitted = {stage.about["seed"]: artefact.facts for stage, artefact in parts if stage.name == "cluster"}
+    summaries = []
+    for stage, artefact in parts:
+        if stage.name != "assign":
+            continue
+        facts, fit = artefact.facts, fitted[stage.about["seed"]]
+        own = json.loads(artefact.file("clusters.json").read_text())["sizes"]
+        sizes = np.asarray(own + [0] * facts["num_empty"], dtype=np.int64)
+        summaries.append(ClusterSummary(seed=stage.about["seed"], num_clusters=len(sizes), sizes=sizes,
+                                        objective=fit["objective"], share_of_points=fit["share_of_points"],
+                                        num_empty=facts["num_empty"], scores=facts["scores"]))
+    return summaries
+
+
+def _failures(stage: Stage, artefact: Artefact) -> list[FailureLine]:
+    if failure_file.FILE_NAME not in artefact.manifest["files"]:
+        return []
+    return [FailureLine(dataset=stage.role, row=int(line["row"]), path=line["path"], status=line["status"],
+                        cause=line["cause"]) for line in failure_file.read_failures(artefact.folder)]
+
+
+def _line(stage: Stage, artefact: Artefact, statuses: Mapping[str, str]) -> StageLine:
+    return StageLine(stage=stage.name, role=stage.role, fingerprint=stage.fingerprint,
+                     seconds=artefact.manifest["seconds"], status=statuses.get(stage.fingerprint, "reused"),
+                     rows=artefact.facts.get("num_rows"))
+
+
+def contact_sheets(labels: PseudoLabels, seed: int, *, modality: Modality, index: Index, reading: Reading,
+                   ) -> list[ContactSheet]:
+    """The nearest members of a few clusters, from the largest to the smallest."""
+    sheets, sizes = [], labels.sizes()
+    for cluster in pick_clusters(sizes, _NUM_SHEETS):
+        members = np.flatnonzero(labels.labels == cluster)
+        nearest = members[np.argsort(labels.distances[members], kind="stable")][:_PICTURES_PER_SHEET]
+        pictures = list(modality.thumbnails(index, nearest, height_px=_PICTURE_HEIGHT_PX, reading=reading))
+        captions = [_caption(index, int(row)) for row in nearest]
+        sheets.append(ContactSheet(seed=seed, cluster=cluster, size=int(sizes[cluster]), pictures=pictures,
+                                   captions=captions, distances=labels.distances[nearest].tolist()))
+    return sheets
+
+
+def _caption(index: Index, row: int) -> str:
+    tags = ", ".join(index.label_names[label] for label in index.labels_of(row))
+    return f"{index.name_of(row)} {tags}".strip()
+
+
+def run_report(work: Workspace, *, stages: Sequence[Stage], cover: Cover, statuses: Mapping[str, str],
+               modality: Modality, d_cf: Index, reading: Reading) -> Mapping[str, Any]:
+    """Write report.html, its table and its figures; pictures come from the first seed's clusters."""
+    from cfvideo.core.report import render
+
+    parts = [(stage, work.inputs[stage.fingerprint]) for stage in stages]
+    data = collect(parts, cover, statuses)
+    first = next((part for part in parts if part[0].name == "assign"), None)
+    if first is not None:
+        labels = PseudoLabels.load(first[1].file(LABELS), index_hash=d_cf.content_hash)
+        sheets = contact_sheets(labels, first[0].about["seed"], modality=modality, index=d_cf, reading=reading)
+        data = ReportData(**{**vars(data), "sheets": sheets})
+    render(data, work.folder)
+    return {"num_probes": len(data.probes)}

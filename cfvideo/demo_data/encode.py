@@ -1,0 +1,69 @@
+"""H.264 in mp4, the same bytes on every run, and files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cfvideo.core.errors import ConfigError, DataError
+
+FRAMES_PER_SECOND = 12
+# Two groups of pictures in a 20-frame video, and B-frames in each: decoders have to seek and to reorder.
+X264_OPTIONS = {"crf": "20", "preset": "veryfast", "g": "12", "threads": "1", "flags": "+bitexact"}
+
+
+def encode_mp4(frames: NDArray[np.uint8]) -> bytes:
+    """frames uint8 [T, H, W, 3] (even H and W) -> an mp4 file with one yuv420p H.264 stream.
+
+    One encoder thread, and no dates in the container, keep the bytes the same on every run.
+
+    Raises:
+        DataError: PyAV or its libx264 is missing, or it refuses the frames.
+    """
+    try:
+        import av
+    except ImportError as error:
+        raise DataError(f"the demo's videos are written with PyAV, which cannot be imported ({error}); "
+                        "install it with: pip install av") from error
+    mp4 = io.BytesIO()
+    try:
+        with av.open(mp4, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
+            _encode_into(container, frames)
+    except (av.error.FFmpegError, ValueError) as error:
+        raise DataError(f"PyAV {av.__version__} cannot encode frames of shape {frames.shape} as H.264: {error}; height "
+                        "and width must be even, and PyAV needs libx264, as its wheels have") from error
+    return mp4.getvalue()
+
+
+def _encode_into(container: Any, frames: NDArray[np.uint8]) -> None:
+    import av
+
+    stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options=X264_OPTIONS)
+    stream.height, stream.width = frames.shape[1:3]
+    stream.pix_fmt = "yuv420p"
+    for picture in frames:
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+    container.mux(stream.encode(None))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a temporary neighbour of `path`, then rename it: nobody ever sees half a file.
+
+    Raises:
+        ConfigError: the folder cannot be written.
+    """
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.write_bytes(content)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}; choose another folder with --out") from error

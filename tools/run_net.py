@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""Run ClusterFit on video, from a config to a report.
+
+    tools/run_net.py --cfg configs/demo.yaml
+    tools/run_net.py --cfg configs/demo.yaml --dry-run CLUSTER.NUM_CLUSTERS 64
+
+Exit codes: 0 finished, 2 config or command line, 3 data, 4 too many bad samples, 5 interrupted (the same command
+resumes), 6 integrity.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from cfvideo.core.cli import run
+from cfvideo.core.config_help import help_text
+from cfvideo.core.errors import CfError
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cfg", nargs="+", type=Path, metavar="FILE", help="config files, later ones win")
+    parser.add_argument("--stages", default="", metavar="a,b", help="run only these kinds of stages: untrained, "
+                        "pretrain, extract, cluster, assign, train_cf, probe, report")
+    parser.add_argument("--dry-run", action="store_true", help="print config, plan and cost; write nothing")
+    parser.add_argument("--help-config", nargs="?", const="", metavar="PREFIX", help="explain every config key")
+    parser.add_argument("--opts", action="store_true", help="may stand before KEY VALUE pairs")
+    parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="config keys to override")
+    given = parser.parse_intermixed_args(arguments)
+    # --cfg takes several files, so it swallows the pairs that follow it: the first word without a file's ending
+    # begins the pairs.
+    if given.cfg:
+        files = [path for path in given.cfg if path.suffix in (".yaml", ".yml")]
+        given.overrides = [str(path) for path in given.cfg[len(files):]] + given.overrides
+        given.cfg = files
+    return given
+
+
+def main(arguments: list[str]) -> int:
+    given = parse(arguments)
+    try:
+        if given.help_config is not None:
+            print(help_text(given.help_config))
+            return 0
+        from cfvideo.modality import VIDEO
+
+        command = shlex.join(["python", "tools/run_net.py", *arguments])
+        return run(VIDEO, files=given.cfg or [], overrides=given.overrides, stages=given.stages,
+                   dry_run=given.dry_run, command=command)
+    except CfError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
