@@ -7,7 +7,7 @@ import os
 import pytest
 import torch
 
-from tests.core.chromium import find_chromium
+from tests.core.report.chromium import find_chromium
 
 
 def gpu_is_required() -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 from cfvideo.core.cli import run
@@ -30,12 +31,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--opts", action="store_true", help="may stand before KEY VALUE pairs")
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="config keys to override")
     given = parser.parse_intermixed_args(arguments)
-    # --cfg takes several files, so it swallows the pairs that follow it: the first word without a file's ending
-    # begins the pairs.
+    # --cfg takes several files, so it swallows the pairs behind them: the first word after the first file that does
+    # not end in .yaml begins the pairs.
     if given.cfg:
-        files = [path for path in given.cfg if path.suffix in (".yaml", ".yml")]
-        given.overrides = [str(path) for path in given.cfg[len(files):]] + given.overrides
-        given.cfg = files
+        more = list(takewhile(lambda path: path.suffix in (".yaml", ".yml"), given.cfg[1:]))
+        given.overrides = [str(path) for path in given.cfg[1 + len(more):]] + given.overrides
+        given.cfg = [given.cfg[0], *more]
     return given
 
 

@@ -17,12 +17,13 @@ from cfvideo.core.lock import output_lock
 from cfvideo.core.pipeline import Pipeline
 from cfvideo.core.plan import plan_table, stale_lines
 from cfvideo.core.records import Modality
-from cfvideo.core.report_console import console_table
-from cfvideo.core.report_verdict import verdict
+from cfvideo.core.report.console import console_table
+from cfvideo.core.report.verdict import verdict
 from cfvideo.core.screen import Screen
 from cfvideo.core.specs import RunSpec
-from cfvideo.core.stage import Stage, Store
+from cfvideo.core.stage import Stage
 from cfvideo.core.stages.report import Cover, collect
+from cfvideo.core.store import Store
 
 EXPECTATION = (
     "The paper (Table 5, IG-Verb-19M, R(2+1)D-34, K = 3200) finds N_cf above N_pre by 2.7 points on Kinetics, 4.3 on "

@@ -32,13 +32,14 @@ def allowed(key: Key) -> str:
     """What a key takes, in words."""
     if key.choices:
         return f"one of {', '.join(key.choices)}"
-    low, high = _number(key.low), _number(key.high)
-    limits = "" if not low else f" from {low} to {high}" if high else f", {low} or more"
-    return (f"a list of {_PLURALS[key.kind]}" if key.many else _KINDS[key.kind]) + limits
+    return (f"a list of {_PLURALS[key.kind]}" if key.many else _KINDS[key.kind]) + _limits(key)
 
 
-def _number(limit: float | None) -> str:
-    return "" if limit is None else f"{limit:,}".removesuffix(".0")
+def _limits(key: Key) -> str:
+    low, high = (None if limit is None else f"{limit:,}".removesuffix(".0") for limit in (key.low, key.high))
+    if low and high:
+        return f" from {low} to {high}"
+    return f", {low} or more" if low else f", at most {high}" if high else ""
 
 
 def _one(key: Key, setting: Setting, value: object) -> bool | int | float | str:

@@ -14,7 +14,8 @@ from cfvideo.core.errors import ConfigError, Interrupted
 from cfvideo.core.interrupt import StopRequest
 from cfvideo.core.pipeline import STAGE_NAMES
 from cfvideo.core.screen import Screen
-from cfvideo.core.stage import Artefact, Stage, Store, run_stage
+from cfvideo.core.stage import Artefact, Stage
+from cfvideo.core.store import Store, run_stage
 
 REPORT_FILE = "report.html"
 _PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "faiss-cpu", "faiss-gpu", "av", "pyarrow")

@@ -30,6 +30,8 @@ from cfvideo.core.stages.report import Cover, run_report
 from cfvideo.core.stages.train import Recipe, budget_from, run_train, run_untrained
 
 STAGE_NAMES = ("untrained", "pretrain", "extract", "cluster", "assign", "train_cf", "probe", "report")
+# The untrained network is N_cf's architecture.
+KEYS = {"n_pre": "N_PRE", "n_cf": "N_CF", "untrained": "N_CF"}
 
 
 def architecture(network: NetworkSpec) -> dict[str, Any]:
@@ -82,9 +84,6 @@ class Pipeline:
         known = len(self.data.d_pre.label_names) or 2  # 2: the data is not here yet, only the head's cost is off
         return known if name == "n_pre" else self.spec.cluster.num_clusters
 
-    def _key(self, name: str) -> str:
-        return "N_PRE" if name == "n_pre" else "N_CF"
-
     def stages(self) -> list[Stage]:
         """All stages, each after its inputs, the report last."""
         self._check_clusters()
@@ -119,7 +118,7 @@ class Pipeline:
     def _train(self, seed: int, name: str, stage_name: str, index: Index, inputs: Mapping[str, Stage],
                labels_of: Any) -> Stage:
         network = self.network(name)
-        keys = {**flatten(network, self._key(name), neutral=False), **self._common, "SEED": seed,
+        keys = {**flatten(network, KEYS[name], neutral=False), **self._common, "SEED": seed,
                 "index": index.content_hash}
         run = partial(run_train, modality=self.modality, index=index, recipe=recipe(network, seed),
                       reading=self.reading, labels_of=labels_of, device=self.device,
@@ -148,7 +147,7 @@ class Pipeline:
     def _extract(self, seed: int, name: str, network: Stage, index: Index, where: str, num_clips: int,
                  about: Mapping[str, Any], expected: int) -> Stage:
         spec, clip = self.spec.extract, self.network(name).clip
-        keys = {**flatten(clip, f"{self._key(name)}.CLIP", neutral=False), **self._common, "clips": num_clips,
+        keys = {**flatten(clip, f"{KEYS[name]}.CLIP", neutral=False), **self._common, "clips": num_clips,
                 "EXTRACT.LAYER": spec.layer, "EXTRACT.BATCH_SIZE": spec.batch_size, "index": index.content_hash}
         run = partial(run_extract, modality=self.modality, index=index, view=dataclasses.asdict(clip),
                       layer=spec.layer, num_views=num_clips, batch_size=spec.batch_size, reading=self.reading,

@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
-from cfvideo.core.stage import Cost, Stage, Store
+from cfvideo.core.stage import Cost, Stage
+from cfvideo.core.store import Store
 
 _SI = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
 

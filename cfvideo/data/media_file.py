@@ -83,6 +83,10 @@ def _configure(stream: VideoStream, max_pixels: int) -> None:
     if codec.width * codec.height > max_pixels:
         raise MediaError("refused", f"pictures of {codec.width} x {codec.height} are larger than the {max_pixels} "
                                     "pixels that DATA.MAX_FRAME_PIXELS allows")
+    if codec.width * codec.height == 0:
+        # FFmpeg forgets the size of VP9 and MJPEG pictures when it finds them too large.
+        raise MediaError("undecodable", "the pictures have no size, or one larger than the "
+                                        f"{max_pixels} pixels that DATA.MAX_FRAME_PIXELS allows")
     codec.options = {"max_pixels": str(max_pixels)}
     # One thread per decoder: the work is spread over videos, and frame threads would delay every first frame.
     codec.thread_count, codec.thread_type = 1, "NONE"

@@ -175,7 +175,8 @@ def test_every_plain_scalar_is_read_or_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(("low", "high", "says"), [
-    (None, None, "a number"), (0.0, None, "a number, 0 or more"), (0.5, 1.0, "a number from 0.5 to 1"),
+    (None, None, "a number"), (None, 2.0, "a number, at most 2"),
+    (0.0, None, "a number, 0 or more"), (0.5, 1.0, "a number from 0.5 to 1"),
     (1, 4096, "a number from 1 to 4,096"),
 ])
 def test_limits_in_words(low: float | None, high: float | None, says: str) -> None:

@@ -102,7 +102,7 @@ def triangle_weights(source: int, target: int) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize(("size", "px"), [((128, 96), 48), ((128, 96), 32), ((128, 96), 71), ((64, 48), 96)])
 def test_scaling_filters_the_whole_footprint(tmp_path: Path, size: tuple[int, int], px: int) -> None:
-    """Grey noise, losslessly stored, against the float reference: within 1 level on average, 3 at worst."""
+    """Grey noise, losslessly stored, against the float reference: within 1 level."""
     rng = np.random.default_rng(4)
     grey = rng.integers(16, 236, (size[1], size[0], 1)).astype(np.uint8)
     path = write_frames(tmp_path / "x.mp4", [np.concatenate([grey, np.full_like(grey, 128), np.full_like(grey, 128)],
@@ -113,7 +113,5 @@ def test_scaling_filters_the_whole_footprint(tmp_path: Path, size: tuple[int, in
     reference = np.einsum("yh,xw,hwc->yxc", rows, columns, full)
     assert small.shape[0] == px
     error = (small - reference)[2:-2, 2:-2]  # at the border, filters differ in what they take to lie outside
-    print(np.abs(error).mean(), np.abs(error).max(), error.mean())
-    assert np.abs(error).mean() < 1.0
-    assert np.abs(error).max() < 4.0
-    assert abs(error.mean()) < 0.3  # no darkening
+    assert np.abs(error).max() < 1.0
+    assert abs(error.mean()) < 0.1  # no darkening

@@ -53,6 +53,8 @@ def run_cluster(work: Workspace, *, num_clusters: int, num_iterations: int, l2_n
         raise ConfigError(f"CLUSTER.NUM_CLUSTERS: {num_clusters} clusters asked of {num_points} decodable rows of "
                           f"D_cf; set it to at most {num_points}")
 
+    work.screen.say(f"  k-means learns from {num_points:,} of {len(usable):,} rows ({num_points / len(usable):.1%})")
+
     def blocks() -> Iterator[Points]:
         for block in store.blocks():
             wanted = usable[block.start:block.start + len(block.features)]

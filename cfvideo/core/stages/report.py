@@ -14,7 +14,7 @@ from cfvideo.core.index import Index
 from cfvideo.core.journal import read_journal
 from cfvideo.core.pseudo_labels import PseudoLabels
 from cfvideo.core.records import Modality, Reading
-from cfvideo.core.report_data import (
+from cfvideo.core.report.data import (
     ClusterSummary,
     ContactSheet,
     FailureLine,
@@ -23,7 +23,7 @@ from cfvideo.core.report_data import (
     StageLine,
     TrainingCurve,
 )
-from cfvideo.core.report_numbers import pick_clusters
+from cfvideo.core.report.numbers import pick_clusters
 from cfvideo.core.stage import Artefact, Stage, Workspace
 from cfvideo.core.stages.cluster import LABELS
 
@@ -121,7 +121,7 @@ def _caption(index: Index, row: int) -> str:
 def run_report(work: Workspace, *, stages: Sequence[Stage], cover: Cover, statuses: Mapping[str, str],
                modality: Modality, d_cf: Index, reading: Reading) -> Mapping[str, Any]:
     """Write report.html, its table and its figures; pictures come from the first seed's clusters."""
-    from cfvideo.core.report import render
+    from cfvideo.core.report.page import render
 
     parts = [(stage, work.inputs[stage.fingerprint]) for stage in stages]
     data = collect(parts, cover, statuses)

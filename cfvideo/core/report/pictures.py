@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from cfvideo.core.report_data import ClusterSummary, ContactSheet
+from cfvideo.core.report.data import ClusterSummary, ContactSheet
 
 # Twice the height at which the page shows a thumbnail, for dense screens.
 THUMBNAIL_PX = 144

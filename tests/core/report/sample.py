@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cfvideo.core.report_data import (
+from cfvideo.core.report.data import (
     ClusterSummary,
     ContactSheet,
     FailureLine,
@@ -16,7 +16,7 @@ from cfvideo.core.report_data import (
     StageLine,
     TrainingCurve,
 )
-from cfvideo.core.report_numbers import pick_clusters
+from cfvideo.core.report.numbers import pick_clusters
 
 HOSTILE = ("<script>alert(1)</script>.mp4", "a\"b'c&d.mp4", "line\nbreak\ttab.mp4", "bad\udcff\udc80byte.mp4",
            "-rf.mp4", "evil\u202e4pm.exe", "x" * 255, "{{ 7 * 7 }} {% raw %}", "\ud800lone",

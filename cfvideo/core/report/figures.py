@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from cfvideo.core.report_data import ClusterSummary, ReportData, TrainingCurve
-from cfvideo.core.report_probe_figures import probe_figures
-from cfvideo.core.report_style import Palette, ReportFigure, compact_numbers, legend, make_figure, short_name
-from cfvideo.core.report_text import network_text
+from cfvideo.core.report.data import ClusterSummary, ReportData, TrainingCurve
+from cfvideo.core.report.probe_figures import probe_figures
+from cfvideo.core.report.style import Palette, ReportFigure, compact_numbers, legend, make_figure, short_name
+from cfvideo.core.report.text import network_text
 
 # name of the series -> caption, label of the axis
 CURVES = {"loss": ("Training loss.", "training loss"),

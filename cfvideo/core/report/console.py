@@ -7,10 +7,10 @@ from collections.abc import Callable
 from rich.table import Table
 from rich.text import Text
 
-from cfvideo.core import report_numbers as numbers
-from cfvideo.core.report_data import ReportData
-from cfvideo.core.report_numbers import Summary
-from cfvideo.core.report_text import network_text, percent, points, seeds_won_text, spread_text, visible
+from cfvideo.core.report import numbers
+from cfvideo.core.report.data import ReportData
+from cfvideo.core.report.numbers import Summary
+from cfvideo.core.report.text import network_text, percent, points, seeds_won_text, spread_text, visible
 
 # Up to so many seeds a cell lists each value.
 FEW_SEEDS = 6

@@ -9,7 +9,7 @@ from statistics import fmean, stdev
 import numpy as np
 from numpy.typing import NDArray
 
-from cfvideo.core.report_data import ProbeResult, ReportData, TrainingCurve
+from cfvideo.core.report.data import ProbeResult, ReportData, TrainingCurve
 
 BASELINE = "n_pre"
 UNTRAINED = "untrained"

@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
 from PIL import Image
 
-from cfvideo.core import report_figures, report_probe_figures
-from cfvideo.core import report_numbers as numbers
-from cfvideo.core.report_data import ReportData
-from cfvideo.core.report_style import LIGHT, compact, draw
-from tests.core.report_sample import MOTION, clusters, curve, probe, probes
+from cfvideo.core.report import figures as report_figures
+from cfvideo.core.report import numbers
+from cfvideo.core.report import probe_figures as report_probe_figures
+from cfvideo.core.report.data import ReportData
+from cfvideo.core.report.style import LIGHT, compact, draw
+from tests.core.report.sample import MOTION, clusters, curve, probe, probes
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from math import sqrt
 
-from cfvideo.core import report_numbers as numbers
-from cfvideo.core.report_data import ReportData
-from cfvideo.core.report_numbers import BASELINE, UNTRAINED, Comparison
-from cfvideo.core.report_text import network_text, percent, points, seed_values, seeds_won_text, visible
+from cfvideo.core.report import numbers
+from cfvideo.core.report.data import ReportData
+from cfvideo.core.report.numbers import BASELINE, UNTRAINED, Comparison
+from cfvideo.core.report.text import network_text, percent, points, seed_values, seeds_won_text, visible
 
 
 def verdict(data: ReportData) -> list[str]:

@@ -6,11 +6,11 @@ from functools import partial
 
 from matplotlib.axes import Axes
 
-from cfvideo.core import report_numbers as numbers
-from cfvideo.core.report_data import ReportData
-from cfvideo.core.report_numbers import Comparison, Summary
-from cfvideo.core.report_style import Palette, ReportFigure, legend, make_figure, short_name
-from cfvideo.core.report_text import MINUS, network_text, percent, points
+from cfvideo.core.report import numbers
+from cfvideo.core.report.data import ReportData
+from cfvideo.core.report.numbers import Comparison, Summary
+from cfvideo.core.report.style import Palette, ReportFigure, legend, make_figure, short_name
+from cfvideo.core.report.text import MINUS, network_text, percent, points
 
 BARS = ("Linear probes on frozen features. Bars: mean over seeds; dots: single seeds; a thin line joins the networks "
         "of one seed.")

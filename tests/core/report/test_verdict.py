@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from cfvideo.core.report import console_table, verdict
-from cfvideo.core.report_data import ProbeResult, ReportData
-from tests.core.report_sample import FINE, HOSTILE, MOTION, curve, probe, probes, sample
+from cfvideo.core.report.console import console_table
+from cfvideo.core.report.data import ProbeResult, ReportData
+from cfvideo.core.report.verdict import verdict
+from tests.core.report.sample import FINE, HOSTILE, MOTION, curve, probe, probes, sample
 
 
 def sentences(*results: ProbeResult) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cfvideo.core import report_numbers as numbers
-from cfvideo.core.report_data import ProbeResult, ReportData
-from tests.core.report_sample import FINE, MOTION, curve, probe, probes
+from cfvideo.core.report import numbers
+from cfvideo.core.report.data import ProbeResult, ReportData
+from tests.core.report.sample import FINE, MOTION, curve, probe, probes
 
 
 def data_of(*results: ProbeResult) -> ReportData:

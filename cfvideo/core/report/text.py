@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from cfvideo.core.report_numbers import Comparison, Summary
+from cfvideo.core.report.numbers import Comparison, Summary
 
 MINUS = "\N{MINUS SIGN}"
 # Characters that reorder the text around them: a file name could otherwise display as another one.

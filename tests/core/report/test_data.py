@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cfvideo.core.report_data import ClusterSummary, ContactSheet, ProbeResult, ReportData, TrainingCurve
-from tests.core.report_sample import clusters, curve, picture, probe
+from cfvideo.core.report.data import ClusterSummary, ContactSheet, ProbeResult, ReportData, TrainingCurve
+from tests.core.report.sample import clusters, curve, picture, probe
 
 
 @pytest.mark.parametrize("value", [68.8, -0.1, float("nan"), float("inf")])

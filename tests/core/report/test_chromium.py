@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cfvideo.core.report import render
-from tests.core.chromium import Chromium, find_chromium
-from tests.core.report_sample import hostile, sample
+from cfvideo.core.report.page import render
+from tests.core.report.chromium import Chromium, find_chromium
+from tests.core.report.sample import hostile, sample
 
 EXECUTABLE = find_chromium()
 WHY = "no Chromium on the PATH (Debian: apt-get install chromium)"

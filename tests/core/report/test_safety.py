@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cfvideo.core.report_data import ContactSheet, ReportData
-from cfvideo.core.report_pictures import MAX_MEMBERS, MAX_SHEETS
-from tests.core.report_reader import Reader, read
-from tests.core.report_sample import HOSTILE, hostile, sample
+from cfvideo.core.report.data import ContactSheet, ReportData
+from cfvideo.core.report.pictures import MAX_MEMBERS, MAX_SHEETS
+from tests.core.report.reader import Reader, read
+from tests.core.report.sample import HOSTILE, hostile, sample
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from cfvideo.core.report import MAX_FAILURES, render
-from cfvideo.core.report_data import ReportData
-from tests.core.report_reader import Reader, read
-from tests.core.report_sample import MOTION, clusters, curve, failures, probe, probes, sample
+from cfvideo.core.report.data import ReportData
+from cfvideo.core.report.page import MAX_FAILURES, render
+from tests.core.report.reader import Reader, read
+from tests.core.report.sample import MOTION, clusters, curve, failures, probe, probes, sample
 
 
 @pytest.fixture(scope="module")

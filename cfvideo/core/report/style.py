@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from cfvideo.core.report_text import visible
+from cfvideo.core.report.text import visible
 
 # Small, so that the letters stay readable where the page is 400 px wide.
 SIZE_INCHES = (4.9, 3.1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from pathlib import Path
 
-from cfvideo.core.report import render
-from cfvideo.core.report_data import ReportData
+from cfvideo.core.report.data import ReportData
+from cfvideo.core.report.page import render
 
 VOID = {"meta", "link", "img", "source"}
 

@@ -20,13 +20,14 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from cfvideo.core import report_numbers, report_text
-from cfvideo.core.report_console import console_table
-from cfvideo.core.report_data import ReportData
-from cfvideo.core.report_verdict import verdict
+from cfvideo.core.report import numbers as report_numbers
+from cfvideo.core.report import text as report_text
+from cfvideo.core.report.console import console_table
+from cfvideo.core.report.data import ReportData
+from cfvideo.core.report.verdict import verdict
 
 if TYPE_CHECKING:
-    from cfvideo.core.report_style import ReportFigure
+    from cfvideo.core.report.style import ReportFigure
 
 __all__ = ["ReportData", "console_table", "render", "verdict"]
 
@@ -39,7 +40,7 @@ def render(data: ReportData, folder: Path) -> Path:
     """Write report.html, table.csv, failures.csv (where there are any) and the figures as PNG into `folder`, which
     is made if absent. Returns the page's path."""
     # Drawing is the only part that needs matplotlib, which takes a second to import.
-    from cfvideo.core.report_figures import figures
+    from cfvideo.core.report.figures import figures
 
     folder.mkdir(parents=True, exist_ok=True)
     drawn = figures(data)
@@ -58,10 +59,10 @@ def _write(path: Path, text: str) -> None:
 
 
 def _page(data: ReportData, drawn: list[ReportFigure]) -> str:
-    from cfvideo.core.report_pictures import page_sheets, png_uri
+    from cfvideo.core.report.pictures import page_sheets, png_uri
 
     environment = _environment()
-    style = (files("cfvideo.core") / "templates" / "report.css").read_text(encoding="utf-8")
+    style = (files("cfvideo.core.report") / "templates" / "report.css").read_text(encoding="utf-8")
     digest = b64encode(sha256(style.encode("utf-8")).digest()).decode("ascii")
     figures = [(figure, png_uri(figure.light), png_uri(figure.dark)) for figure in drawn]
     return environment.get_template("report.html.j2").render(
@@ -72,8 +73,8 @@ def _page(data: ReportData, drawn: list[ReportFigure]) -> str:
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("cfvideo.core", "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, keep_trailing_newline=True, finalize=_finalize)
+        loader=PackageLoader("cfvideo.core.report", "templates"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=_finalize)
     environment.filters["one_line"] = report_text.visible
     environment.filters["subscripts"] = _subscripts
     environment.filters["median"] = lambda sizes: float(np.median(sizes))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cfvideo.core import report_text as text
-from cfvideo.core.report_numbers import Comparison, Summary
+from cfvideo.core.report import text
+from cfvideo.core.report.numbers import Comparison, Summary
 
 
 @pytest.mark.parametrize(("raw", "shown"), [
