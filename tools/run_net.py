@@ -17,7 +17,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from cfvideo.core.cli import run
-from cfvideo.core.config_help import help_text
+from cfvideo.core.config import help_text
 from cfvideo.core.errors import CfError
 
 

@@ -38,15 +38,18 @@ def same_size(width: int, height: int) -> tuple[int, int]:
     return width, height
 
 
+# SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP of FFmpeg's swscale.h, as numbers because
+# PyAV 17, the last for Python 3.10, does not name them all.
+_SWSCALE_FLAGS = 0x2 | 0x40000 | 0x2000 | 0x4000
+
+
 class Painter:
     """Converts the frames of one video. All of them get the size and orientation of the first one painted."""
 
     def __init__(self, resize: Resize) -> None:
-        from av.video.reformatter import Interpolation, VideoReformatter
+        from av.video.reformatter import VideoReformatter
 
         self._resize, self._reformatter = resize, VideoReformatter()
-        self._flags = int(Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-                          | Interpolation.FULL_CHR_H_INP)
         self._size: tuple[int, int] | None = None
         self._orientation = (False, False, False)
 
@@ -57,7 +60,7 @@ class Painter:
             self._size = self._stored_size(frame.width, frame.height)
         width, height = self._size
         # threads=1: swscale's own threads cost several times what they save on small pictures.
-        rgb = self._reformatter.reformat(frame, width, height, "rgb24", interpolation=self._flags, threads=1)
+        rgb = self._reformatter.reformat(frame, width, height, "rgb24", interpolation=_SWSCALE_FLAGS, threads=1)
         plane = rgb.planes[0]
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(height, plane.line_size)
         picture: Frames = rows[:, :3 * width].reshape(height, width, 3)

@@ -11,9 +11,9 @@ from typing import Any
 
 from fvcore.common.config import CfgNode
 
-from cfvideo.core.config_schema import NAME, USER_NAME, Key, Schema
-from cfvideo.core.config_settings import BASE_KEY, Setting, parse_value
-from cfvideo.core.config_values import allowed, convert
+from cfvideo.core.config.schema import NAME, USER_NAME, Key, Schema
+from cfvideo.core.config.settings import BASE_KEY, Setting, parse_value
+from cfvideo.core.config.values import allowed, convert
 from cfvideo.core.errors import ConfigError
 
 COMMAND_LINE = "command line"

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import yaml
 
-from cfvideo.core.config_scalars import Scalar, plain
-from cfvideo.core.config_yaml import MAX_DEPTH, MAX_NODES, compose, kind_of, written
+from cfvideo.core.config.scalars import Scalar, plain
+from cfvideo.core.config.yaml_nodes import MAX_DEPTH, MAX_NODES, compose, kind_of, written
 from cfvideo.core.errors import ConfigError
 
 BASE_KEY = "_BASE_"

@@ -1,8 +1,7 @@
 """Config files and KEY VALUE overrides -> RunSpec, and back. The dataclasses of specs.py are the schema.
 
-The way of a value: config_files reads YAML (config_yaml, config_settings, config_scalars say what is refused),
-config_schema knows the keys, config_values checks type, range and choices, config_tree merges, config_checks looks at
-keys together.
+The way of a value: `files` reads YAML (`yaml_nodes`, `settings`, `scalars` say what is refused), `schema` knows the
+keys, `values` checks type, range and choices, `tree` merges, `checks` looks at keys together.
 """
 
 from __future__ import annotations
@@ -14,15 +13,12 @@ from typing import Any, TypeVar, get_type_hints
 
 import yaml
 
-from cfvideo.core.config_checks import check
-from cfvideo.core.config_files import read_settings
-from cfvideo.core.config_help import help_text
-from cfvideo.core.config_scalars import reads_as_text
-from cfvideo.core.config_schema import schema_of
-from cfvideo.core.config_tree import command_line, merge, nest
+from cfvideo.core.config.checks import check
+from cfvideo.core.config.files import read_settings
+from cfvideo.core.config.scalars import reads_as_text
+from cfvideo.core.config.schema import schema_of
+from cfvideo.core.config.tree import command_line, merge, nest
 from cfvideo.core.specs import NEUTRAL, RunSpec
-
-__all__ = ["Json", "check", "dump_yaml", "flatten", "help_text", "load_run_spec"]
 
 Json = bool | int | float | str | list[bool | int | float | str]
 _Spec = TypeVar("_Spec")
@@ -87,7 +83,7 @@ def _flatten(spec: object, prefix: str, neutral: bool) -> Iterator[tuple[str, Js
 
 
 class _Dumper(yaml.SafeDumper):
-    """Lists on one line; text quoted wherever `config_scalars.plain` would not take it for text."""
+    """Lists on one line; text quoted wherever `scalars.plain` would not take it for text."""
 
 
 def _represent_list(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.Node:

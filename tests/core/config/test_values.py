@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cfvideo.core.config import load_run_spec
-from cfvideo.core.config_scalars import plain, reads_as_text
-from cfvideo.core.config_schema import Key, schema_of
-from cfvideo.core.config_values import allowed
+from cfvideo.core.config.scalars import plain, reads_as_text
+from cfvideo.core.config.schema import Key, schema_of
+from cfvideo.core.config.values import allowed
 from cfvideo.core.errors import ConfigError
 from cfvideo.core.specs import RunSpec
 

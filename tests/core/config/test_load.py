@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfvideo.core.config import dump_yaml, flatten, load_run_spec
-from cfvideo.core.config_schema import Key, Schema, schema_of
-from cfvideo.core.config_tree import command_line, merge
+from cfvideo.core.config.schema import Key, Schema, schema_of
+from cfvideo.core.config.tree import command_line, merge
 from cfvideo.core.errors import ConfigError
 from cfvideo.core.specs import ClipSpec, NetworkSpec, RunSpec, SourceSpec, TargetSpec
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 D_PRE = ["D_PRE.PATH", "data/x"]
 
 
@@ -197,14 +197,14 @@ def test_a_list_of_texts_is_read_as_a_list_on_the_command_line() -> None:
 
 
 def test_every_key_is_a_decision() -> None:
-    """A knob that comes or goes changes this file too: `config_keys.txt` is the list, in the order of specs.py."""
-    listed = (Path(__file__).parent / "config_keys.txt").read_text(encoding="utf-8").split()
+    """A knob that comes or goes changes this file too: `keys.txt` is the list, in the order of specs.py."""
+    listed = (Path(__file__).parent / "keys.txt").read_text(encoding="utf-8").split()
     assert list(schema_of(RunSpec).keys) == listed
 
 
 def test_only_the_config_tree_imports_cfgnode() -> None:
     sources = [path for folder in ("cfvideo", "cfimage", "tools") for path in (ROOT / folder).rglob("*.py")]
-    assert [path.name for path in sources if "CfgNode" in imported(path)] == ["config_tree.py"]
+    assert [path.name for path in sources if "CfgNode" in imported(path)] == ["tree.py"]
 
 
 def imported(path: Path) -> set[str]:

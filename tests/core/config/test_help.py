@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cfvideo.core.config import help_text
-from cfvideo.core.config_schema import schema_of
+from cfvideo.core.config.schema import schema_of
 from cfvideo.core.errors import ConfigError
 from cfvideo.core.specs import RunSpec
 

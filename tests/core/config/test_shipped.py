@@ -10,7 +10,7 @@ import pytest
 from cfvideo.core.config import dump_yaml, load_run_spec
 from cfvideo.core.specs import RunSpec, SolverSpec
 
-CONFIGS = Path(__file__).parents[2] / "configs"
+CONFIGS = Path(__file__).parents[3] / "configs"
 HEADER = ("# Paper", "# Command", "# Cost", "# Expected")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import textwrap
 
-from cfvideo.core.config_schema import NAME, Key, Schema, schema_of
-from cfvideo.core.config_values import allowed
+from cfvideo.core.config.schema import NAME, Key, Schema, schema_of
+from cfvideo.core.config.values import allowed
 from cfvideo.core.errors import ConfigError
 from cfvideo.core.specs import RunSpec
 

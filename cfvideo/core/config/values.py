@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import NoReturn
 
-from cfvideo.core.config_schema import Key, Value
-from cfvideo.core.config_settings import Setting
+from cfvideo.core.config.schema import Key, Value
+from cfvideo.core.config.settings import Setting
 from cfvideo.core.errors import ConfigError
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cfvideo.core.config_settings import BASE_KEY, Setting, parse_file
+from cfvideo.core.config.settings import BASE_KEY, Setting, parse_file
 from cfvideo.core.errors import ConfigError
 
 # A hundred times a large config; PyYAML needs up to two seconds for a megabyte.

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfvideo.core.config import load_run_spec
-from cfvideo.core.config_files import MAX_BYTES, MAX_FILES, config_root, read_settings
-from cfvideo.core.config_settings import Setting, parse_file
-from cfvideo.core.config_yaml import MAX_DEPTH, MAX_NODES
+from cfvideo.core.config.files import MAX_BYTES, MAX_FILES, config_root, read_settings
+from cfvideo.core.config.settings import Setting, parse_file
+from cfvideo.core.config.yaml_nodes import MAX_DEPTH, MAX_NODES
 from cfvideo.core.errors import ConfigError
 
 D_PRE = ["D_PRE.PATH", "x"]
