@@ -51,17 +51,15 @@ def run(modality: Modality, *, files: Sequence[Path], overrides: Sequence[str], 
     stop = StopRequest()
     stop.install()
     with output_lock(store.root):
+        data.save(store.root / "indexes")
         execute(select(every, names, store), store, screen=screen, stop=stop, statuses=pipeline.statuses)
         _conclude(every, store, cover, pipeline.statuses, screen)
     return 0
 
 
 def _facts(spec: RunSpec, data: DataSets) -> dict[str, str]:
-    indexes = {"D_pre": data.d_pre, "D_cf": data.d_cf}
-    for name, (train, test) in data.targets.items():
-        indexes |= {f"{name} train": train, f"{name} test": test}
     facts = {name: f"{index.num_rows:,} rows, {len(index.label_names)} labels, sha256 {index.content_hash[:16]}"
-             for name, index in indexes.items()}
+             for name, index in data.indexes().items()}
     facts["threads"] = str(torch.get_num_threads())
     return facts | versions()
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cfvideo.core.durable import TMP_SUFFIX
 from cfvideo.core.errors import DataError
 from cfvideo.core.index import Index
 from cfvideo.core.records import Modality
@@ -25,6 +26,23 @@ class DataSets:
     d_cf: Index
     targets: Mapping[str, tuple[Index, Index]]
     missing: tuple[str, ...] = ()
+
+    def indexes(self) -> dict[str, Index]:
+        """Every index by a name for people."""
+        named = {"D_pre": self.d_pre, "D_cf": self.d_cf}
+        for name, (train, test) in self.targets.items():
+            named |= {f"{name} train": train, f"{name} test": test}
+        return named
+
+    def save(self, folder: Path) -> None:
+        """Keep each index under its hash: what says later which file a row of a result was."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for index in self.indexes().values():
+            path = folder / f"{index.content_hash[:24]}.arrow"
+            if not path.exists():
+                tmp = path.with_suffix(TMP_SUFFIX)
+                index.save(tmp)
+                tmp.replace(path)
 
     def require(self) -> None:
         """DataError with every missing set, before anything runs."""

@@ -53,7 +53,7 @@ class VideoReader:
                 cut = packet.is_corrupt
                 if self._kept is not None:
                     self._kept.append(packet)
-        # PyAV 17 (Python 3.10) does not tell the field order: then the video counts as interlaced, which is slower only.
+        # PyAV 17 (Python 3.10) does not tell the field order: the video then counts as interlaced, which is slower.
         field_order = getattr(self._decoder, "field_order", _PROGRESSIVE + 1)
         # FFmpeg flags the packet that the end of the file cuts off; half of its picture would be made up.
         return tabulate(stamps[:-1] if cut else stamps, container=self.container, codec=self.codec,

@@ -11,6 +11,7 @@ import pytest
 from cfvideo.core import faults
 from cfvideo.core.cli import run
 from cfvideo.core.errors import ConfigError, DataError, IntegrityError, Interrupted, TooManyBadSamples
+from cfvideo.core.index import Index
 from cfvideo.core.interrupt import StopRequest
 from tests.toy_modality import TOY
 
@@ -55,6 +56,8 @@ def test_a_run_ends_with_a_table_and_a_report(tmp_path: Path, capsys: pytest.Cap
     said = capsys.readouterr().out
     assert "untrained" in said.lower()
     assert (tmp_path / "out" / "report.html").stat().st_size > 10_000
+    assert len(list((tmp_path / "out/tensorboard").rglob("events.*"))) == 2  # N_pre and N_cf
+    assert {Index.load(path, Path()).num_rows for path in (tmp_path / "out/indexes").iterdir()} == {60, 45, 30}
     assert f"Report: {tmp_path / 'out' / 'report.html'}" in said.replace("\n", "")
 
 

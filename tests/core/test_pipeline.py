@@ -1,0 +1,137 @@
+"""Every key matters where it should and nowhere else: fingerprints, costs, wiring."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cfvideo.core.config import flatten, load_run_spec
+from cfvideo.core.datasets import open_datasets
+from cfvideo.core.pipeline import STAGE_NAMES, Pipeline
+from cfvideo.core.screen import Screen
+from cfvideo.core.specs import NEUTRAL, RunSpec, TargetSpec
+from cfvideo.core.stage import Stage
+from cfvideo.core.stages.report import Cover
+from tests.source_tree import ROOT
+from tests.toy_modality import TOY
+
+CONFIG = """
+D_PRE: {PATH: "60"}
+D_CF: {PATH: "50"}
+D_TAR: {T: {TRAIN: "45", TEST: "30"}}
+N_PRE: {ARCH: r2plus1d, WIDTHS: [6, 6, 6, 6]}
+N_CF: {ARCH: r2plus1d, WIDTHS: [6, 6, 6, 6]}
+CLUSTER: {NUM_CLUSTERS: 6}
+"""
+
+
+def _spec(tmp_path: Path, *overrides: str) -> RunSpec:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    return load_run_spec([path], overrides)
+
+
+def _stages(spec: RunSpec) -> list[Stage]:
+    data = open_datasets(spec, TOY, Screen())
+    cover = Cover("title", "command", "config", "expectation")
+    return Pipeline(spec, TOY, data, torch.device("cpu"), cover).stages()
+
+
+def _prints(spec: RunSpec) -> set[str]:
+    return {stage.fingerprint for stage in _stages(spec)}
+
+
+def _fields(spec: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], dataclasses.Field[Any]]]:
+    found = []
+    for field in dataclasses.fields(spec):
+        value = getattr(spec, field.name)
+        if dataclasses.is_dataclass(value):
+            found += _fields(value, (*path, field.name))
+        elif field.name != "d_tar":
+            found.append(((*path, field.name), field))
+    return found
+
+
+def _changed(spec: Any, path: tuple[str, ...], value: Any) -> Any:
+    inner = value if len(path) == 1 else _changed(getattr(spec, path[0]), path[1:], value)
+    return dataclasses.replace(spec, **{path[0]: inner})
+
+
+def _other(value: Any, choices: tuple[str, ...]) -> Any:
+    if choices:
+        return next(choice for choice in choices if choice != value)
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, tuple):
+        return (*value[:-1], value[-1] + 1)
+    return value + "x" if isinstance(value, str) else value + type(value)(1)
+
+
+# These choose which rows there are; the index's content hash stands in for them. NAME is the report's title.
+BY_CONTENT = {"d_pre", "d_cf"}
+
+
+@pytest.mark.parametrize("path", [path for path, field in _fields(RunSpec()) if path[0] not in BY_CONTENT],
+                         ids=".".join)
+def test_a_key_changes_a_fingerprint_exactly_if_it_can_change_a_result(tmp_path: Path, path: tuple[str, ...]) -> None:
+    spec = _spec(tmp_path)
+    field = dict(_fields(RunSpec()))[path]
+    value: Any = spec
+    for name in path:
+        value = getattr(value, name)
+    changed = _changed(spec, path, _other(value, field.metadata["choices"]))
+    is_neutral = field.metadata[NEUTRAL] and path != ("name",)
+    assert (_prints(changed) == _prints(spec)) is is_neutral
+
+
+def test_every_key_is_read_somewhere() -> None:
+    sources = [path.read_text() for path in (ROOT / "cfvideo").rglob("*.py")
+               if path.name != "specs.py" and "config" not in path.parts]
+    text = "\n".join(sources)
+    names = {path[-1] for path, _ in _fields(RunSpec())} | {field.name for field in dataclasses.fields(TargetSpec)}
+    # A clip is handed to the modality as a mapping, a solver to Budget by name.
+    unread = {name for name in names if not re.search(rf'\.{name}\b|"{name}"|\b{name}: ', text)}
+    assert unread == set()
+
+
+def test_stages_come_after_their_inputs_and_the_report_last(tmp_path: Path) -> None:
+    stages = _stages(_spec(tmp_path, "SEEDS", "[0, 1]"))
+    seen: set[str] = set()
+    for stage in stages:
+        assert {given.fingerprint for given in stage.inputs.values()} <= seen
+        seen.add(stage.fingerprint)
+    assert stages[-1].name == "report"
+    assert {stage.name for stage in stages} == set(STAGE_NAMES)
+
+
+def test_a_sweep_over_k_shares_training_and_extraction(tmp_path: Path) -> None:
+    few, many = _stages(_spec(tmp_path)), _stages(_spec(tmp_path, "CLUSTER.NUM_CLUSTERS", "9"))
+    shared = {stage.fingerprint for stage in few} & {stage.fingerprint for stage in many}
+    names = [stage.name for stage in few if stage.fingerprint in shared]
+    assert "pretrain" in names
+    assert "cluster" not in names
+    assert "train_cf" not in names
+    on_cf = next(stage for stage in few if stage.role.endswith("n_pre on D_CF"))
+    assert on_cf.fingerprint in shared
+
+
+def test_costs_of_the_papers_experiment() -> None:
+    from cfvideo.modality import VIDEO
+
+    spec = load_run_spec([ROOT / "configs/ig_verb.yaml"])
+    data = open_datasets(spec, VIDEO, Screen())
+    stages = Pipeline(spec, VIDEO, data, torch.device("cpu"), Cover("", "", "", "")).stages()
+    pretrain = next(stage for stage in stages if stage.name == "pretrain")
+    # 304.7 GFLOP per clip forward, three times that in training, 490 M clips.
+    assert pretrain.cost.flops == pytest.approx(3 * 304.7e9 * 490e6, rel=0.01)
+    on_cf = next(stage for stage in stages if stage.role.endswith("n_pre on D_CF"))
+    assert on_cf.cost.written_bytes == 19_000_000 * 512 * 2
+
+
+def test_flatten_knows_every_key_of_the_run(tmp_path: Path) -> None:
+    assert flatten(_spec(tmp_path))["D_TAR.T.TRAIN"] == "45"
