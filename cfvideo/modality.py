@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from cfvideo.core.records import Modality
 from cfvideo.data.batches import eval_batches, sample_shape, thumbnails, train_batches
+from cfvideo.data.decoders.choice import resolved_decoder
 from cfvideo.data.formats import read_index
 from cfvideo.models.r2plus1d import BLOCKS, Midplanes, R2Plus1D
 
@@ -24,4 +25,5 @@ def build_network(*, num_classes: int, arch: str, blocks: Sequence[int], widths:
 
 
 VIDEO = Modality(name="video", read_index=read_index, train_batches=train_batches, eval_batches=eval_batches,
-                 build_network=build_network, sample_shape=sample_shape, thumbnails=thumbnails)
+                 build_network=build_network, sample_shape=sample_shape, thumbnails=thumbnails,
+                 resolved_decoder=resolved_decoder)

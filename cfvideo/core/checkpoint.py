@@ -61,11 +61,6 @@ class Checkpoints:
             return Progress(**header)
         return Progress()
 
-    def clear(self) -> None:
-        """Remove them all: the finished weights replace them."""
-        for path in self._files():
-            path.unlink()
-
 
 def _with_prefix(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -9,7 +9,7 @@ import torch
 
 from cfvideo.core.config import dump_yaml, load_run_spec
 from cfvideo.core.datasets import DataSets, open_datasets
-from cfvideo.core.device import pick_device, set_threads
+from cfvideo.core.device import pick_device, resolved_threads
 from cfvideo.core.errors import ConfigError, DataError
 from cfvideo.core.execute import execute, publish_report, select, versions
 from cfvideo.core.interrupt import StopRequest
@@ -37,9 +37,15 @@ def run(modality: Modality, *, files: Sequence[Path], overrides: Sequence[str], 
     if not files:
         raise ConfigError("--cfg: give at least one config file, for example --cfg configs/demo.yaml; "
                           "--help-config lists every key")
-    spec, screen = load_run_spec(files, overrides), Screen()
+    stop = StopRequest()
+    with stop.installed():
+        return _run(modality, load_run_spec(files, overrides), stages, dry_run, command, stop)
+
+
+def _run(modality: Modality, spec: RunSpec, stages: str, dry_run: bool, command: str, stop: StopRequest) -> int:
+    screen = Screen()
     data = open_datasets(spec, modality, screen)
-    set_threads(spec.system.threads)
+    torch.set_num_threads(resolved_threads(spec.system.threads))
     cover = Cover(title=spec.name, command=command, config_yaml=dump_yaml(spec), expectation=EXPECTATION,
                   facts=_facts(spec, data))
     pipeline = Pipeline(spec, modality, data, pick_device(spec.system.device), cover)
@@ -48,11 +54,11 @@ def run(modality: Modality, *, files: Sequence[Path], overrides: Sequence[str], 
     if dry_run:
         return _describe(spec, data, select(every, names, store), store, screen)
     data.require()
-    stop = StopRequest()
-    stop.install()
     with output_lock(store.root):
+        stop.at_once = False
         data.save(store.root / "indexes")
-        execute(select(every, names, store), store, screen=screen, stop=stop, statuses=pipeline.statuses)
+        execute(select(every, names, store), store, screen=screen, stop=stop, statuses=pipeline.statuses,
+                max_bad_share=spec.data.max_bad_share)
         _conclude(every, store, cover, pipeline.statuses, screen)
     return 0
 

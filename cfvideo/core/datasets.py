@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cfvideo.core.durable import TMP_SUFFIX
+from cfvideo.core.durable import TMP_SUFFIX, publish
 from cfvideo.core.errors import DataError
 from cfvideo.core.index import Index
-from cfvideo.core.records import Modality
+from cfvideo.core.records import Modality, Reading
+from cfvideo.core.row_status import KnownBad, digest, read_known_bad
 from cfvideo.core.screen import Screen
 from cfvideo.core.specs import RunSpec, SourceSpec, TargetSpec
 
@@ -19,13 +21,14 @@ class DataSets:
     """D_pre, D_cf and the (train, test) splits of every target.
 
     missing: one message per data set that cannot be read; an index of no rows stands in for it, so that --dry-run
-    can still say what the run would be.
+    can still say what the run would be. known_bad: by index hash, the rows that DATA.STATUS says cannot be read.
     """
 
     d_pre: Index
     d_cf: Index
     targets: Mapping[str, tuple[Index, Index]]
     missing: tuple[str, ...] = ()
+    known_bad: Mapping[str, KnownBad] = field(default_factory=dict)
 
     def indexes(self) -> dict[str, Index]:
         """Every index by a name for people."""
@@ -42,7 +45,12 @@ class DataSets:
             if not path.exists():
                 tmp = path.with_suffix(TMP_SUFFIX)
                 index.save(tmp)
-                tmp.replace(path)
+                publish(tmp, path)
+
+    def identity_of(self, index: Index) -> dict[str, str]:
+        """What stands for a data set in fingerprints: its index, and the rows known to be bad, where there are any."""
+        bad = self.known_bad.get(index.content_hash)
+        return {"index": index.content_hash} | ({"known_bad": digest(bad)} if bad else {})
 
     def require(self) -> None:
         """DataError with every missing set, before anything runs."""
@@ -75,7 +83,8 @@ def open_datasets(spec: RunSpec, modality: Modality, screen: Screen) -> DataSets
         if index.num_rows == 0:
             missing.append(f"{key}: {path} holds no samples; check the path and the format ({format})")
             return nothing()
-        screen.say(f"{key}: {index.num_rows:,} rows, {len(index.label_names)} labels, {path}")
+        gone = f", {index.num_missing:,} files missing" if index.num_missing else ""
+        screen.say(f"{key}: {index.num_rows:,} rows, {len(index.label_names)} labels{gone}, {path}")
         return index
 
     def source(key: str, given: SourceSpec) -> Index:
@@ -89,4 +98,24 @@ def open_datasets(spec: RunSpec, modality: Modality, screen: Screen) -> DataSets
     d_pre = source("D_PRE", spec.d_pre)
     d_cf = source("D_CF", spec.d_cf) if spec.d_cf.path else d_pre
     targets = {name: splits(name, target) for name, target in spec.d_tar.items()}
-    return DataSets(d_pre, d_cf, targets, tuple(missing))
+    return _with_known_bad(DataSets(d_pre, d_cf, targets, tuple(missing)), spec.data.status)
+
+
+def _with_known_bad(data: DataSets, place: str) -> DataSets:
+    """Learn from DATA.STATUS, once every data set is there for it to be of."""
+    if not place or data.missing:
+        return data
+    hashes = {index.content_hash for index in data.indexes().values()}
+    try:
+        return replace(data, known_bad=read_known_bad(Path(place), hashes))
+    except DataError as error:
+        return replace(data, missing=(str(error),))
+
+
+def reading_from(spec: RunSpec, data: DataSets) -> Reading:
+    """How this run reads media."""
+    return Reading(decoder=spec.data.decoder, threads=spec.system.decode_threads,
+                   max_frame_pixels=spec.data.max_frame_pixels, workers=spec.system.decode_workers,
+                   timeout_seconds=spec.data.decode_timeout_seconds, worker_rows=spec.system.decode_worker_rows,
+                   worker_bytes=spec.system.decode_worker_mib << 20, known_bad=data.known_bad,
+                   packets=Path(os.path.abspath(spec.output_dir)) / "packets")

@@ -18,8 +18,11 @@ def pick_device(name: str) -> torch.device:
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
-def set_threads(num_threads: int) -> int:
-    """Pin torch's CPU threads (0: all cores this process may use); returns the number."""
-    chosen = num_threads or len(os.sched_getaffinity(0))
-    torch.set_num_threads(chosen)
-    return chosen
+def resolved_threads(num_threads: int) -> int:
+    """SYSTEM.THREADS as a number: 0 means all cores that this process may use."""
+    return num_threads or len(os.sched_getaffinity(0))
+
+
+def computes_on(device: torch.device, num_threads: int) -> str:
+    """What decides the last bits of a network's output, for fingerprints: "cuda", or "cpu with 2 threads"."""
+    return device.type if device.type != "cpu" else f"cpu with {resolved_threads(num_threads)} threads"

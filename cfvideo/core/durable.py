@@ -26,6 +26,14 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def publish(tmp: Path, path: Path) -> None:
+    """Give a finished file its name, durably."""
+    with tmp.open("rb") as file:
+        os.fsync(file.fileno())
+    tmp.replace(path)
+    fsync_folder(path.parent)
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Publish `data` as `path`, atomically and durably."""
     tmp = path.with_name(path.name + TMP_SUFFIX)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import importlib.metadata
 import platform
-import shutil
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from cfvideo.core.durable import write_bytes
 from cfvideo.core.errors import ConfigError, Interrupted
+from cfvideo.core.failures import check_ceiling
 from cfvideo.core.interrupt import StopRequest
 from cfvideo.core.pipeline import STAGE_NAMES
 from cfvideo.core.screen import Screen
@@ -18,7 +19,8 @@ from cfvideo.core.stage import Artefact, Stage
 from cfvideo.core.store import Store, run_stage
 
 REPORT_FILE = "report.html"
-_PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "faiss-cpu", "faiss-gpu", "av", "pyarrow")
+_PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "faiss-cpu", "faiss-gpu", "av", "decord",
+             "torchcodec", "nvidia-dali-cuda130", "pillow", "pyarrow")
 _DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -62,11 +64,18 @@ def select(stages: Sequence[Stage], names: Collection[str], store: Store) -> lis
 
 
 def execute(stages: Sequence[Stage], store: Store, *, screen: Screen, stop: StopRequest,
-            statuses: dict[str, str]) -> None:
-    """Make every stage that is not finished; `statuses` learns fingerprint -> run | reused."""
+            statuses: dict[str, str], max_bad_share: float) -> None:
+    """Make every stage that is not finished; `statuses` learns fingerprint -> run | reused.
+
+    Raises TooManyBadSamples also for a finished stage, where `max_bad_share` is lower now than when it was made.
+    """
     for number, stage in enumerate(stages, start=1):
         head = f"[{number}/{len(stages)}] {stage.name} {stage.role}"
-        if store.find(stage) is not None:
+        found = store.find(stage)
+        if found is not None:
+            if "num_bad_rows" in found.facts:
+                check_ceiling(found.facts["num_bad_rows"], found.facts["num_rows"], max_bad_share=max_bad_share,
+                              where=f"{stage.name} {stage.role}", last=f"see {found.folder / 'failures.csv'}")
             statuses[stage.fingerprint] = "reused"
             screen.say(f"{head}: re-used")
             continue
@@ -101,7 +110,5 @@ def _summary(facts: Mapping[str, object]) -> str:
 def publish_report(artefact: Artefact, root: Path) -> Path:
     """Copy the page to where people look for it: OUTPUT_DIR/report.html."""
     target = root / REPORT_FILE
-    tmp = target.with_suffix(".tmp")
-    shutil.copyfile(artefact.file(REPORT_FILE), tmp)
-    tmp.replace(target)
+    write_bytes(target, artefact.file(REPORT_FILE).read_bytes())
     return target

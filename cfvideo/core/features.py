@@ -6,6 +6,7 @@ made it, and how many there were, leaves no trace. Shapes: N rows, D feature.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,22 +74,33 @@ class FeatureStore:
         return [shard for shard in self.shards() if not (self.folder / self._name(*shard)).exists()]
 
     def write(self, start: int, stop: int, features: NDArray[np.float32], failures: Mapping[int, tuple[str, str]],
-              ) -> None:
+              decoders: Mapping[str, int] | None = None) -> None:
         """Publish one shard: float32 [stop - start, D], and row -> (status, cause) for the undecodable rows.
 
-        NaN and Inf, in float32 or once rounded to float16, mark their row invalid; they are never clustered.
+        decoders: how many rows each decoder has decoded.
+
+        NaN and Inf, in float32 or once rounded to float16, are failures too; they are never clustered.
         """
         with np.errstate(over="ignore"):
             half = features.astype(np.float16)
+        nonfinite = np.flatnonzero(~np.isfinite(half).all(axis=1))
+        failures = {start + int(row): ("nonfinite", "a feature is NaN or beyond float16") for row in nonfinite} | {
+            **failures}
         status = np.full(stop - start, OK, dtype=np.uint8)
-        status[~np.isfinite(half).all(axis=1)] = NONFINITE
-        for row in failures:
-            status[row - start] = UNDECODABLE
+        for row, (why, _) in failures.items():
+            status[row - start] = NONFINITE if why == "nonfinite" else UNDECODABLE
         half[status != OK] = 0
         header = {"identity": self.identity, "num_rows": self.num_rows, "shard_rows": self.shard_rows,
+                  "decoders": dict(decoders or {}),
                   "failures": {str(row): list(why) for row, why in sorted(failures.items())}}
         tensors = {"features": torch.from_numpy(half), "status": torch.from_numpy(status)}
         save_tensors(self.folder / self._name(start, stop), tensors, header)
+
+    def decoders(self) -> dict[str, int]:
+        """Rows by what has decoded them, over all finished shards."""
+        paths = [self.folder / self._name(*shard) for shard in self.shards()]
+        found = sum((Counter(load_header(path).get("decoders", {})) for path in paths if path.exists()), Counter[str]())
+        return dict(sorted(found.items()))
 
     def failures(self) -> dict[int, tuple[str, str]]:
         """row -> (status, cause) over all finished shards, from their headers alone."""

@@ -68,27 +68,29 @@ class Trainer:
         labels: int [N] over the rows of the index; every drawn row has one (>= 0).
         batches: from a sample count, the batches that follow it.
         max_bad_rows: more distinct undecodable rows than this end the run.
-        folder: holds checkpoints and metrics.jsonl.
+        folder: gets metrics.jsonl. scratch: holds checkpoints.
     """
 
     def __init__(self, *, network: nn.Module, optimizer: torch.optim.Optimizer, labels: NDArray[np.int32],
                  budget: Budget, batches: Callable[[int], Iterator[Batch]], max_bad_rows: int, folder: Path,
-                 events: Path | None, device: torch.device) -> None:
+                 scratch: Path, events: Path | None, device: torch.device) -> None:
         self.network, self.optimizer, self.labels, self.budget = network, optimizer, labels, budget
         self.batches, self.max_bad_rows, self.folder, self.events = batches, max_bad_rows, folder, events
         self.device = device
-        self.checkpoints = Checkpoints(folder)
+        self.checkpoints = Checkpoints(scratch)
 
     def run(self, *, task: Task, stop: StopRequest) -> Progress:
         """Train from the newest checkpoint to the end of the budget."""
         progress = self.checkpoints.restore(self.network, self.optimizer)
-        journal = Journal(self.folder / "metrics.jsonl", events=self.events, length_bytes=progress.journal_bytes)
+        journal = Journal(self.folder / "metrics.jsonl", events=self.events, length_bytes=progress.journal_bytes,
+                          samples=progress.samples)
         task.advance(progress.samples)
         self.network.train()
         try:
             for batch in self.batches(progress.samples):
                 self._step(batch, progress, journal, task)
-                if stop.signal_name is not None or self._due(progress.samples, len(batch)):
+                finished = progress.samples >= self.budget.max_samples
+                if finished or stop.signal_name is not None or self._due(progress.samples, len(batch)):
                     self._save(progress, journal)
                 stop.check()
         finally:
@@ -109,8 +111,9 @@ class Trainer:
         for failure in batch.failures:
             progress.bad_rows[str(failure.row)] = (failure.status, failure.cause)
         if len(progress.bad_rows) > self.max_bad_rows:
+            row, why = list(progress.bad_rows.items())[-1]
             raise TooManyBadSamples(f"{len(progress.bad_rows)} rows are undecodable, more than DATA.MAX_BAD_SHARE "
-                                    f"allows ({self.max_bad_rows}); last: {batch.failures[-1]}")
+                                    f"allows ({self.max_bad_rows}); last: row {row}: {': '.join(why)}")
         self._update(batch, progress)
         progress.samples += len(batch)
         self._note(progress, len(batch), journal)

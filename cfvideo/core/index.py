@@ -1,12 +1,12 @@
 """The frozen list of samples that everything else addresses by row.
 
-N rows, M labels over all rows. A row is a path below `root`, the file's size and its labels. The columns live in one
-Arrow table, memory-mapped when loaded, so that 62 million rows do not become Python objects.
+N rows, M labels over all rows. A row is a path below `root`, its size and its labels; or a part of what lies there (a
+member of a tar shard, a range of a folder of frames). The columns live in one Arrow table, memory-mapped when loaded,
+so that 62 million rows do not become Python objects.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -20,12 +20,18 @@ from numpy.typing import NDArray
 
 from cfvideo.core.errors import DataError, IntegrityError
 from cfvideo.core.file_names import printable, refusal_of_path
+from cfvideo.core.index_columns import (
+    PARTS_SCHEMA,
+    SCHEMA,
+    content_digest,
+    hashed,
+    labels_array,
+    labels_csr,
+    renumbered,
+    single,
+)
+from cfvideo.core.media import Media, MediaPart
 
-SCHEMA = pa.schema([
-    pa.field("path", pa.large_binary(), nullable=False),
-    pa.field("size_bytes", pa.int64(), nullable=False),
-    pa.field("labels", pa.large_list(pa.field("item", pa.int32(), nullable=False)), nullable=False),
-])
 _NAMES, _HASH = b"cfvideo.label_names", b"cfvideo.content_hash"
 
 
@@ -33,7 +39,8 @@ _NAMES, _HASH = b"cfvideo.label_names", b"cfvideo.content_hash"
 class Index:
     """Samples by row. Its identity is its content (paths, sizes, labels, names), never where it lies.
 
-    table: columns path (bytes), size_bytes (int64, -1: the file was missing), labels (list of int32).
+    table: columns path (bytes), size_bytes (int64, -1: the file was missing), labels (list of int32); where rows are
+        parts also offset and length (int64, bytes or frames; length -1: all of it) and member (its name in a shard).
     label_names: name of every label id.
     root: the folder that paths start from.
     """
@@ -43,12 +50,15 @@ class Index:
     root: Path
 
     def __post_init__(self) -> None:
-        if not self.table.schema.equals(SCHEMA):
+        if not (self.table.schema.equals(SCHEMA) or self.table.schema.equals(PARTS_SCHEMA)):
             raise ValueError(f"an index has the columns {SCHEMA.names}, got {self.table.schema}")
         object.__setattr__(self, "table", self.table.replace_schema_metadata(None).combine_chunks())
         values = self.labels_csr()[1]
         if values.size and not 0 <= values.min() <= values.max() < len(self.label_names):
             raise ValueError(f"labels lie in [0, {len(self.label_names)}), got {values.min()} to {values.max()}")
+        if self.has_parts and self.num_rows and (self._column("offset").to_numpy().min() < 0
+                                                 or self._column("length").to_numpy().min() < -1):
+            raise ValueError("offsets are 0 or more, lengths -1 (all of it) or more")
 
     @classmethod
     def build(cls, *, paths: Iterable[bytes], sizes: Iterable[int], labels: Iterable[Sequence[int]],
@@ -57,6 +67,11 @@ class Index:
         columns = [pa.array(values, type=field.type) for values, field in zip((paths, sizes, labels), SCHEMA,
                                                                               strict=True)]
         return cls(pa.Table.from_arrays(columns, schema=SCHEMA), tuple(label_names), Path(root))
+
+    def relabelled(self, new_ids: NDArray[np.int32], label_names: Sequence[str]) -> Index:
+        """The same rows with label i renamed to label_names[new_ids[i]], dropped where new_ids[i] is -1."""
+        labels = labels_array(*renumbered(*self.labels_csr(), new_ids))
+        return Index(self.table.set_column(2, SCHEMA.field("labels"), labels), tuple(label_names), self.root)
 
     @property
     def num_rows(self) -> int:
@@ -69,13 +84,22 @@ class Index:
         return sizes
 
     @property
+    def num_labelled(self) -> int:
+        """Rows that have at least one label."""
+        return int(np.count_nonzero(np.diff(self.labels_csr()[0])))
+
+    @property
+    def num_missing(self) -> int:
+        """Rows whose file was not there when the index was made."""
+        return int(np.count_nonzero(self.sizes_bytes < 0))
+
+    @property
     def total_bytes(self) -> int:
         """Bytes of all files that were there."""
         return int(self.sizes_bytes.clip(0).sum())
 
     def _column(self, name: str) -> pa.Array:
-        column = self.table.column(name)
-        return column.chunk(0) if column.num_chunks else pa.array([], type=column.type)
+        return single(self.table, name)
 
     def labels_csr(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """offsets int64 [N + 1], values int32 [M]: row r has the labels values[offsets[r]:offsets[r + 1]]."""
@@ -83,11 +107,7 @@ class Index:
 
     @cached_property
     def _labels_csr(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        column = self._column("labels")
-        offsets = column.offsets.to_numpy(zero_copy_only=True)
-        first, last = (int(offsets[0]), int(offsets[-1])) if len(offsets) else (0, 0)
-        values = column.values.slice(first, last - first).to_numpy(zero_copy_only=True)
-        return (offsets if not first else offsets - first), values
+        return labels_csr(self._column("labels"))
 
     def labels_of(self, row: int) -> NDArray[np.int32]:
         """int32, the labels of one row."""
@@ -103,14 +123,33 @@ class Index:
         counts = np.diff(offsets)
         picked = np.full(self.num_rows, -1, np.int32)
         some = np.flatnonzero(counts)
-        draw = _hashed(seed, some) >> np.uint64(32)
+        draw = hashed(seed, some) >> np.uint64(32)
         which = (draw * counts[some].astype(np.uint64)) >> np.uint64(32)
         picked[some] = values[offsets[some] + which.astype(np.int64)]
         return picked
 
     def name_of(self, row: int) -> str:
-        """The path of a row as text for messages and tables."""
-        return printable(self._raw_path(row))
+        """The path of a row, and its member or range of frames, as text for messages and tables."""
+        name = printable(self._raw_path(row))
+        offset, length, member = self._part_of(row)
+        if member:
+            return f"{name}/{printable(member)}"
+        return name if length < 0 else f"{name}[{offset}:{offset + length}]"
+
+    def media_of(self, row: int) -> Media:
+        """What a row is read from: a file or a folder of frames, or a part of one. Raises DataError as `path_of`."""
+        offset, length, _ = self._part_of(row)
+        return self.path_of(row) if length < 0 else MediaPart(self.path_of(row), offset, length)
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether rows may be parts of files or folders."""
+        return len(self.table.schema) > len(SCHEMA)
+
+    def _part_of(self, row: int) -> tuple[int, int, bytes]:
+        names = PARTS_SCHEMA.names[len(SCHEMA):] if self.has_parts else ()
+        offset, length, member = [self._column(name)[int(row)].as_py() for name in names] or (0, -1, b"")
+        return offset, length, member
 
     def path_of(self, row: int) -> Path:
         """The file of a row. Raises DataError where the path, or a symbolic link on it, leaves the root."""
@@ -135,14 +174,8 @@ class Index:
 
     @cached_property
     def content_hash(self) -> str:
-        """sha256 (hex) over paths, sizes, labels and names."""
-        paths = self._column("path")
-        lengths = np.diff(_offsets_of(paths))
-        offsets, values = self.labels_csr()
-        digest = hashlib.sha256(json.dumps(["cfvideo.index.1", self.num_rows, self.label_names]).encode("ascii"))
-        for part in (lengths, _bytes_of(paths), self.sizes_bytes, np.diff(offsets), values):
-            digest.update(np.ascontiguousarray(part).view(np.uint8).data)
-        return digest.hexdigest()
+        """sha256 (hex) over every column and the names."""
+        return content_digest(self.table, self.label_names)
 
     def save(self, file: Path) -> None:
         """Write the index as one Arrow IPC file."""
@@ -164,26 +197,3 @@ class Index:
         if index.content_hash != metadata[_HASH].decode("ascii", "replace"):
             raise IntegrityError(f"{file} does not match its own checksum; delete it and the index is made anew")
         return index
-
-
-def _offsets_of(paths: pa.Array) -> NDArray[np.int64]:
-    buffer = paths.buffers()[1]
-    if buffer is None or not len(paths):
-        return np.zeros(1, np.int64)
-    return np.frombuffer(buffer, np.int64)[paths.offset:paths.offset + len(paths) + 1]
-
-
-def _bytes_of(paths: pa.Array) -> NDArray[np.uint8]:
-    offsets, buffer = _offsets_of(paths), paths.buffers()[2]
-    return np.zeros(0, np.uint8) if buffer is None else np.frombuffer(buffer, np.uint8)[offsets[0]:offsets[-1]]
-
-
-def _hashed(seed: int, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Counter-based random numbers: uint64 of (seed, row), by SplitMix64 (Steele et al., 2014)."""
-    start = np.random.SeedSequence(seed).generate_state(1, np.uint64)
-    with np.errstate(over="ignore"):
-        z = start + (rows.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        mixed: NDArray[np.uint64] = z ^ (z >> np.uint64(31))
-    return mixed

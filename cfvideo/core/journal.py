@@ -22,11 +22,11 @@ class Journal:
     Args:
         path: metrics.jsonl.
         events: folder for TensorBoard, or None.
-        length_bytes: where a checkpoint says the file ended.
+        length_bytes: where a checkpoint says the file ended. samples: how far that was; later events are hidden.
     """
 
-    def __init__(self, path: Path, *, events: Path | None = None, length_bytes: int = 0) -> None:
-        self._events = events
+    def __init__(self, path: Path, *, events: Path | None = None, length_bytes: int = 0, samples: int = 0) -> None:
+        self._events, self._samples = events, samples
         self._writer: SummaryWriter | None = None
         self._file = path.open("ab")
         self._file.truncate(length_bytes)
@@ -44,7 +44,7 @@ class Journal:
         if self._writer is None:
             from torch.utils.tensorboard.writer import SummaryWriter
 
-            self._writer = SummaryWriter(str(self._events))
+            self._writer = SummaryWriter(str(self._events), purge_step=self._samples + 1)
         return self._writer
 
     def sync(self) -> int:

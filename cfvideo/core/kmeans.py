@@ -2,8 +2,9 @@
 
 Why not `faiss.Kmeans`: it sums its objective in float32 and stops on it, which is wrong above some 17 million points
 (facebookresearch/faiss#1962), takes 256 points per centroid unless told otherwise, and keeps no state. Here sums are
-float64 over float16-representable points, hence exact in any order: multiples of 2^-24 below 1 in size add without
-rounding up to 2^29 rows.
+float64 over float16-representable points, hence exact in any order where points are L2-normalised: multiples of 2^-24
+not above 1 in size add without rounding up to 2^29 rows. Unnormalised features keep that property up to
+2^29 / max |x| rows; beyond, results still repeat, as blocks always come in the order of rows.
 
 Shapes: n points of a block, K clusters, D feature.
 """
@@ -23,8 +24,9 @@ from cfvideo.core.errors import ConfigError
 from cfvideo.core.randomness import numpy_generator
 from cfvideo.core.tensors import load_tensors, save_tensors
 
-# A fixed search block: a matrix product's last bits depend on its shape.
-SEARCH_ROWS = 16_384
+# Every search is one block of this many rows, filled up with zeros: a matrix product's last bits depend on its shape,
+# and results must not depend on how the points come in.
+SEARCH_ROWS = 4_096
 # k-means++ looks at this many rows per centroid at most; it costs one distance per row and centroid.
 SEEDING_ROWS_PER_CENTROID = 64
 # How far the halves of a split cluster move apart, relative to the centroid (FAISS: 1/1024).
@@ -74,9 +76,15 @@ def nearest(points: Points, centroids: NDArray[np.float32]) -> tuple[NDArray[np.
 
     index = faiss.IndexFlatL2(centroids.shape[1])
     index.add(centroids)
-    found = [index.search(points[start:start + SEARCH_ROWS], 1) for start in range(0, len(points), SEARCH_ROWS)]
-    distances = np.concatenate([pair[0][:, 0] for pair in found])
-    return np.concatenate([pair[1][:, 0] for pair in found]).astype(np.int32), distances
+    ids, distances = np.empty(len(points), np.int32), np.empty(len(points), np.float32)
+    for start in range(0, len(points), SEARCH_ROWS):
+        block = points[start:start + SEARCH_ROWS]
+        filled = np.zeros((SEARCH_ROWS, points.shape[1]), np.float32)
+        filled[:len(block)] = block
+        found = index.search(filled, 1)
+        distances[start:start + len(block)] = found[0][:len(block), 0]
+        ids[start:start + len(block)] = found[1][:len(block), 0]
+    return ids, distances
 
 
 @dataclass
@@ -100,16 +108,27 @@ class LloydState:
         return cls(tensors["centroids"].numpy(), header["objective"], header["num_split"], header["finished"])
 
 
+def seeding_sample(blocks: Blocks, num_points: int, num_clusters: int, *, seed: int) -> Points:
+    """The points that starting centroids are chosen from: a seeded sample, gathered without holding all points."""
+    most = min(num_points, SEEDING_ROWS_PER_CENTROID * num_clusters)
+    wanted = np.zeros(num_points, bool)
+    wanted[numpy_generator(seed, "seeding", num_clusters).choice(num_points, most, replace=False)] = True
+    parts, start = [], 0
+    for points in blocks():
+        parts.append(points[wanted[start:start + len(points)]])
+        start += len(points)
+    return np.concatenate(parts)
+
+
 def seed_centroids(sample: Points, num_clusters: int, *, init: str, seed: int) -> NDArray[np.float32]:
-    """Starting centroids [K, D] from a seeded sample [n, D]: random rows, or k-means++ (Arthur, Vassilvitskii 2007)."""
+    """Starting centroids [K, D] from a sample [n, D]: random rows, or k-means++ (Arthur, Vassilvitskii 2007)."""
     if len(sample) < num_clusters:
         raise ConfigError(f"CLUSTER.NUM_CLUSTERS: {num_clusters} clusters need as many usable rows, D_cf has only "
                           f"{len(sample)}; lower CLUSTER.NUM_CLUSTERS or add videos")
     rng = numpy_generator(seed, "kmeans", num_clusters)
     if init == "random":
         return sample[np.sort(rng.choice(len(sample), num_clusters, replace=False))]
-    return _plus_plus(sample[np.sort(rng.permutation(len(sample))[:SEEDING_ROWS_PER_CENTROID * num_clusters])],
-                      num_clusters, rng)
+    return _plus_plus(sample, num_clusters, rng)
 
 
 def _plus_plus(points: Points, num_clusters: int, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -15,37 +15,25 @@ import torch
 from numpy.typing import NDArray
 
 from cfvideo.core.config import flatten
-from cfvideo.core.datasets import DataSets, cf_source
+from cfvideo.core.datasets import DataSets, cf_source, reading_from
+from cfvideo.core.device import computes_on
 from cfvideo.core.errors import ConfigError
 from cfvideo.core.flops import TRAINING_FACTOR, forward_flops, kmeans_flops
 from cfvideo.core.index import Index
 from cfvideo.core.pseudo_labels import PseudoLabels
-from cfvideo.core.records import Modality, Reading
+from cfvideo.core.recipes import architecture, recipe
+from cfvideo.core.records import Modality
 from cfvideo.core.specs import NetworkSpec, RunSpec
 from cfvideo.core.stage import Cost, Stage, Workspace
 from cfvideo.core.stages.cluster import LABELS, run_assign, run_cluster
 from cfvideo.core.stages.extract import run_extract
 from cfvideo.core.stages.probe import run_probe
 from cfvideo.core.stages.report import Cover, run_report
-from cfvideo.core.stages.train import Recipe, budget_from, run_train, run_untrained
+from cfvideo.core.stages.train import run_train, run_untrained
 
 STAGE_NAMES = ("untrained", "pretrain", "extract", "cluster", "assign", "train_cf", "probe", "report")
 # The untrained network is N_cf's architecture.
 KEYS = {"n_pre": "N_PRE", "n_cf": "N_CF", "untrained": "N_CF"}
-
-
-def architecture(network: NetworkSpec) -> dict[str, Any]:
-    """The arguments of Modality.build_network."""
-    return {"arch": network.arch, "blocks": list(network.blocks), "widths": list(network.widths),
-            "midplanes": network.midplanes}
-
-
-def recipe(network: NetworkSpec, seed: int) -> Recipe:
-    """What the training stages need of a NetworkSpec."""
-    solver = network.solver
-    return Recipe(architecture=architecture(network), view=dataclasses.asdict(network.clip),
-                  budget=budget_from(solver), momentum=solver.momentum, nesterov=solver.nesterov,
-                  weight_decay=solver.weight_decay, seed=seed)
 
 
 @dataclass
@@ -63,10 +51,10 @@ class Pipeline:
     statuses: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        spec = self.spec
-        self.reading = Reading(decoder=spec.data.decoder, threads=spec.system.decode_threads,
-                               max_frame_pixels=spec.data.max_frame_pixels)
-        self._common = {"SYSTEM.THREADS": spec.system.threads, "DATA.DECODER": spec.data.decoder}
+        spec, decoder = self.spec, self.modality.resolved_decoder(self.spec.data.decoder, self.device.type)
+        self.reading = dataclasses.replace(reading_from(spec, self.data), decoder=decoder)
+        self._common = {"computes on": computes_on(self.device, spec.system.threads), "DATA.DECODER": decoder,
+                        "DATA.MAX_FRAME_PIXELS": spec.data.max_frame_pixels}
         self._clip_flops = {"n_pre": self._forward("n_pre"), "n_cf": self._forward("n_cf")}
         self._clip_flops["untrained"] = self._clip_flops["n_cf"]
 
@@ -112,15 +100,16 @@ class Pipeline:
     def _untrained(self, seed: int) -> Stage:
         keys = {**flatten(self.spec.n_cf, "N_CF", neutral=False), "SEED": seed}
         keys = {key: value for key, value in keys.items() if ".SOLVER." not in key}
-        run = partial(run_untrained, modality=self.modality, recipe=recipe(self.spec.n_cf, seed), num_classes=2)
+        own = recipe(self.spec.n_cf, "n_cf", seed)
+        run = partial(run_untrained, modality=self.modality, recipe=own, num_classes=2)
         return Stage("untrained", f"seed {seed}", keys, {}, run, about={"seed": seed, "network": "untrained"})
 
     def _train(self, seed: int, name: str, stage_name: str, index: Index, inputs: Mapping[str, Stage],
                labels_of: Any) -> Stage:
         network = self.network(name)
         keys = {**flatten(network, KEYS[name], neutral=False), **self._common, "SEED": seed,
-                "index": index.content_hash}
-        run = partial(run_train, modality=self.modality, index=index, recipe=recipe(network, seed),
+                **self.data.identity_of(index)}
+        run = partial(run_train, modality=self.modality, index=index, recipe=recipe(network, name, seed),
                       reading=self.reading, labels_of=labels_of, device=self.device,
                       max_bad_share=self.spec.data.max_bad_share)
         samples = network.solver.max_samples
@@ -148,7 +137,7 @@ class Pipeline:
                  about: Mapping[str, Any], expected: int) -> Stage:
         spec, clip = self.spec.extract, self.network(name).clip
         keys = {**flatten(clip, f"{KEYS[name]}.CLIP", neutral=False), **self._common, "clips": num_clips,
-                "EXTRACT.LAYER": spec.layer, "EXTRACT.BATCH_SIZE": spec.batch_size, "index": index.content_hash}
+                "EXTRACT.LAYER": spec.layer, "EXTRACT.BATCH_SIZE": spec.batch_size, **self.data.identity_of(index)}
         run = partial(run_extract, modality=self.modality, index=index, view=dataclasses.asdict(clip),
                       layer=spec.layer, num_views=num_clips, batch_size=spec.batch_size, reading=self.reading,
                       shard_rows=spec.shard_rows, max_bad_share=self.spec.data.max_bad_share, device=self.device)
@@ -196,5 +185,5 @@ class Pipeline:
     def _report(self, every: list[Stage]) -> Stage:
         run = partial(run_report, stages=every, cover=self.cover, statuses=self.statuses, modality=self.modality,
                       d_cf=self.data.d_cf, reading=self.reading)
-        keys = {"NAME": self.spec.name}
-        return Stage("report", self.spec.name, keys, {stage.fingerprint: stage for stage in every}, run)
+        inputs = {stage.fingerprint: stage for stage in every}
+        return Stage("report", self.spec.name, {"config": self.cover.config_yaml}, inputs, run)

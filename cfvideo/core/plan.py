@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from cfvideo.core.stage import Cost, Stage
@@ -72,7 +73,7 @@ def plan_table(stages: Sequence[Stage], store: Store) -> Table:
     left = Cost()
     for stage in stages:
         what, cost = status(stage, store)[0], stage.cost
-        table.add_row(stage.name, stage.role, what, *_cells(cost))
+        table.add_row(stage.name, escape(stage.role), what, *_cells(cost))
         if what != "re-use":
             left = Cost(left.rows + cost.rows, left.flops + cost.flops, left.read_bytes + cost.read_bytes,
                         left.written_bytes + cost.written_bytes)

@@ -60,18 +60,29 @@ class _Probe:
         return out
 
 
-def split_holdout(num_rows: int, *, share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Seeded halves of the training rows: those that fit and those that choose."""
-    order = numpy_generator(seed, "holdout").permutation(num_rows)
-    num_held = min(max(1, round(share * num_rows)), num_rows - 1)
-    return np.sort(order[num_held:]), np.sort(order[:num_held])
+def split_holdout(classes: NDArray[np.int32], *, share: float, seed: int,
+                  ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Seeded parts of the training rows: those that fit and those that choose.
+
+    classes: int [N], one label per row. `share` of each class is held out, rounded down, so that no class is lost to
+    the fit; where that holds out nothing, the largest class gives one row.
+    """
+    order = numpy_generator(seed, "holdout").permutation(len(classes))
+    held: list[np.int64] = []
+    for label in np.unique(classes):
+        own = order[classes[order] == label]
+        held.extend(own[:int(share * len(own))])
+    if not held:
+        held = [order[classes[order] == np.bincount(classes).argmax()][0]]
+    rest = np.setdiff1d(order, held)
+    return rest, np.sort(np.asarray(held, np.int64))
 
 
 def linear_probe(train: tuple[Features, LabelSets], test: tuple[Features, LabelSets], *, num_classes: int,
                  strengths: Sequence[float], holdout: float, max_iterations: int, seed: int) -> ProbeOutcome:
     """Choose a strength on held-out training rows, refit on all of them, score the test rows once."""
     features, labels = train
-    fit_rows, held_rows = split_holdout(len(features), share=holdout, seed=seed)
+    fit_rows, held_rows = split_holdout(np.asarray([own[0] for own in labels]), share=holdout, seed=seed)
     tried = []
     for strength in strengths:
         probe = _Probe(features[fit_rows], [labels[row] for row in fit_rows], strength=strength,

@@ -14,6 +14,11 @@ def numpy_generator(seed: int, purpose: str, *words: int) -> np.random.Generator
     return np.random.default_rng([seed, zlib.crc32(purpose.encode()), *words])
 
 
+def derived_seed(seed: int, purpose: str) -> int:
+    """A seed of its own for one use of a run's seed, in [0, 2^32)."""
+    return int(np.random.SeedSequence([seed, zlib.crc32(purpose.encode())]).generate_state(1)[0])
+
+
 def torch_generator(seed: int, purpose: str) -> torch.Generator:
     """As `numpy_generator`, for torch on the CPU."""
     state = np.random.SeedSequence([seed, zlib.crc32(purpose.encode())]).generate_state(1, np.uint64)[0]

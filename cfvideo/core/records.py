@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,7 @@ class Batch:
     data: float32 [B, ...]; all zeros where `valid` is False.
     valid: bool [B]; False marks padding and undecodable items, which every reduction leaves out.
     failures: why the undecodable rows of this batch failed.
+    decoders: how many of its rows each decoder has decoded, where the modality tells.
     """
 
     rows: NDArray[np.int64]
@@ -33,6 +35,7 @@ class Batch:
     data: torch.Tensor
     valid: NDArray[np.bool_]
     failures: tuple[DecodeError, ...] = ()
+    decoders: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         lengths = {len(self.rows), len(self.views), len(self.data), len(self.valid)}
@@ -53,11 +56,24 @@ class Draws:
 
 @dataclass(frozen=True)
 class Reading:
-    """How media is read; none of it changes which samples come back."""
+    """How media is read; none of it changes which samples come back.
+
+    threads: decoders in this process, where `workers` is 0. workers: decoder processes, which may crash or hang.
+    timeout_seconds: a worker that takes longer over one row is killed. worker_rows, worker_bytes: one that has read
+        or holds more is replaced.
+    packets: folder where what a scan finds of a video is kept for the next visit; None keeps nothing.
+    known_bad: content hash of an index -> row -> (status, cause) of what is not worth opening.
+    """
 
     decoder: str = "auto"
     threads: int = 2
     max_frame_pixels: int = 16_777_216
+    workers: int = 0
+    timeout_seconds: float = 60.0
+    worker_rows: int = 1000
+    worker_bytes: int = 1 << 31
+    packets: Path | None = None
+    known_bad: Mapping[str, Mapping[int, tuple[str, str]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,6 +89,8 @@ class Modality:
     build_network(*, num_classes, **network): an uninitialised Backbone.
     sample_shape(view): shape of one item of Batch.data.
     thumbnails(index, rows, *, height_px, reading): uint8 [H, W, 3] pictures, None where undecodable.
+    resolved_decoder(decoder, device_type): what a word of DATA.DECODER stands for on this machine; ConfigError where
+        it is not installed.
     """
 
     name: str
@@ -82,3 +100,4 @@ class Modality:
     build_network: Callable[..., Backbone]
     sample_shape: Callable[[Mapping[str, Any]], tuple[int, ...]]
     thumbnails: Callable[..., Iterable[NDArray[np.uint8] | None]]
+    resolved_decoder: Callable[[str, str], str] = lambda decoder, device_type: decoder

@@ -39,7 +39,7 @@ class Task:
             self._logged = time.monotonic()
             left = (self.total - self.done) / max(self.rate(), 1e-9)
             self.console.print(f"  {self.title}: {self.done}/{self.total} {shown}  ETA {_clock(left)}",
-                               highlight=False, soft_wrap=True)
+                               markup=False, highlight=False, soft_wrap=True)
 
 
 class Screen:
@@ -59,8 +59,8 @@ class Screen:
         if not self.console.is_terminal:
             yield task
             return
-        columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                   TextColumn("{task.fields[note]}"))
+        columns = (TextColumn("  {task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+                   TimeRemainingColumn(), TextColumn("{task.fields[note]}", markup=False))
         with Progress(*columns, console=self.console, transient=True) as progress:
             task.bar = (progress, progress.add_task(title, total=total, completed=done, note=""))
             yield task

@@ -29,18 +29,19 @@ def node(spec: type) -> Any:
     return field(default_factory=spec)
 
 
-FORMATS = ("kinetics", "sports1m", "weak_labels")
+FORMATS = ("kinetics", "kinetics_csv", "sports1m", "sthsth_v1", "sthsth_v2", "path_label", "mmaction2",
+           "mmaction2_offset", "folder", "weak_labels", "tar", "index")
 
 
 @dataclass(frozen=True)
 class SourceSpec:
     """A data set to train on. Its rows are fixed by an index, whose content hash stands in for these keys."""
 
-    format: str = knob("weak_labels", "how the data set lies on disk: a folder of class folders (kinetics), a list of "
-                       "'path label[,label]' lines (sports1m), JSON lines with path and tags (weak_labels)",
-                       choices=FORMATS, neutral=True)
-    path: str = knob("", "the folder (kinetics) or the list file (sports1m, weak_labels); empty D_CF.PATH: as D_PRE",
-                     neutral=True)
+    format: str = knob("weak_labels", "how the data set lies on disk: a folder of class folders (kinetics), JSON lines "
+                       "with path and tags (weak_labels), what tools/build_index.py made (index), ...; "
+                       "cfvideo/data/formats/README.md shows each", choices=FORMATS, neutral=True)
+    path: str = knob("", "the folder (kinetics, folder, tar), the shards (tar) or the list file; empty D_CF.PATH: as "
+                     "D_PRE", neutral=True)
     root: str = knob("", "folder that the list's paths start from; empty: the list's own folder", neutral=True)
     min_rows_per_label: int = knob(1, "labels with fewer rows are dropped (paper, supplement C: 50)", low=1,
                                    neutral=True)
@@ -150,22 +151,32 @@ class ProbeSpec:
 class DataSpec:
     """Reading media."""
 
-    decoder: str = knob("auto", "what decodes video: auto picks the best that is installed; pyav", neutral=False,
-                        choices=("auto", "pyav"))
+    decoder: str = knob("auto", "what decodes video where it is exact, PyAV the rest; auto: dali where the networks "
+                        "run on a GPU and DALI is installed, else pyav", neutral=False,
+                        choices=("auto", "pyav", "decord", "torchcodec", "dali"))
     max_bad_share: float = knob(0.05, "a stage fails (exit 4) when a larger share of rows is undecodable", low=0.0,
                                 high=1.0, neutral=True)
-    max_frame_pixels: int = knob(16_777_216, "larger pictures are refused as decompression bombs", low=1,
-                                 neutral=True)
+    max_frame_pixels: int = knob(16_777_216, "larger pictures are refused as decompression bombs", low=1)
+    decode_timeout_seconds: float = knob(60.0, "a decoder process (SYSTEM.DECODE_WORKERS) that takes longer over one "
+                                         "row is killed; the row is tried once more, then given up", low=0.1,
+                                         neutral=True)
+    status: str = knob("", "what tools/check_data.py found: its Parquet, or a folder of them; rows it could not read "
+                       "are invalid at once. Refused (exit 6) where it is of other data", neutral=True)
 
 
 @dataclass(frozen=True)
 class SystemSpec:
-    """This machine. Nothing here changes a result, but for THREADS in the last bits of trained weights."""
+    """This machine. DEVICE, and on a CPU the number of THREADS, change the last bits of what networks compute: what
+    they come to here is part of the fingerprint. The rest changes no result."""
 
     device: str = knob("auto", "auto: a GPU where there is one", choices=("auto", "cpu", "cuda"), neutral=True)
-    threads: int = knob(0, "CPU threads of the networks; 0: all cores. Fixed inside a run; weights differ in the last "
-                        "bits between thread counts", low=0, high=1024)
+    threads: int = knob(0, "CPU threads of the networks; 0: all cores. Weights differ in the last bits between thread "
+                        "counts", low=0, high=1024)
     decode_threads: int = knob(2, "threads that decode ahead of the network", low=1, high=256, neutral=True)
+    decode_workers: int = knob(0, "processes that decode, so that a decoder may crash or hang; 0: threads, or as many "
+                               "processes where the decoder must be fenced", low=0, high=256, neutral=True)
+    decode_worker_rows: int = knob(1000, "a decoder process is replaced after so many rows", low=1, neutral=True)
+    decode_worker_mib: int = knob(2048, "... or when it holds more memory than this, MiB", low=64, neutral=True)
 
 
 @dataclass(frozen=True)

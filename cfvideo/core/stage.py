@@ -20,6 +20,8 @@ from cfvideo.core.errors import IntegrityError
 from cfvideo.core.interrupt import StopRequest
 from cfvideo.core.screen import Screen
 
+SCRATCH = "scratch"
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -45,6 +47,13 @@ class Workspace:
     stop: StopRequest
     title: str
     events: Path
+
+    @property
+    def scratch(self) -> Path:
+        """For what only a resumed attempt needs: kept until the stage's manifest is on disk, never published."""
+        folder = self.folder / SCRATCH
+        folder.mkdir(exist_ok=True)
+        return folder
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -9,12 +10,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cfvideo.core.durable import TMP_SUFFIX, fsync_folder, sha256_file, write_json
+from cfvideo.core.durable import TMP_SUFFIX, canonical_json, fsync_folder, sha256_file, write_json
 from cfvideo.core.errors import IntegrityError
 from cfvideo.core.faults import enter_stage, fault_point
 from cfvideo.core.interrupt import StopRequest
 from cfvideo.core.screen import Screen
-from cfvideo.core.stage import Artefact, Stage, Workspace
+from cfvideo.core.stage import SCRATCH, Artefact, Stage, Workspace
 
 MANIFEST = "manifest.json"
 PARTIAL = ".partial"
@@ -64,12 +65,15 @@ class Store:
 
 
 def read_manifest(folder: Path) -> Mapping[str, Any]:
-    """The manifest of a finished folder; IntegrityError where it is not JSON."""
+    """The manifest of a finished folder; IntegrityError where it is not what was written."""
     path = folder / MANIFEST
     try:
-        manifest: Mapping[str, Any] = json.loads(path.read_text())
-    except ValueError as error:
+        manifest: dict[str, Any] = json.loads(path.read_text())
+        whole = manifest.pop("sha256") == _digest(manifest)
+    except (ValueError, KeyError, AttributeError) as error:
         raise IntegrityError(f"{path}: not readable: {error}; delete {folder} and run again") from error
+    if not whole:
+        raise IntegrityError(f"{path}: changed since it was written; delete {folder} and run again")
     return manifest
 
 
@@ -78,38 +82,66 @@ def run_stage(stage: Stage, store: Store, *, screen: Screen, stop: StopRequest,
     """Make the stage's folder, resuming what an earlier attempt left; publish it whole."""
     partial = store.partial(stage)
     partial.mkdir(parents=True, exist_ok=True)
-    for stray in partial.glob(f"*{TMP_SUFFIX}"):
+    for stray in partial.rglob(f"*{TMP_SUFFIX}"):
         stray.unlink()
     enter_stage(stage.name)
     fault_point("start")
+    if _is_complete(partial):
+        return _finish(stage, store)
     began = clock()
     inputs = {name: store.need(given) for name, given in stage.inputs.items()}
     events = store.root / "tensorboard" / f"{stage.role.replace(' ', '_').replace(':', '')}-{stage.fingerprint[:8]}"
     work = Workspace(partial, inputs, screen, stop, f"{stage.name} {stage.role}", events)
     facts = stage.run(work)
-    _publish(stage, partial, store.folder(stage), {"facts": dict(facts), "seconds": round(clock() - began, 1),
-                                                   "versions": dict(versions)})
-    return store.need(stage)
+    _seal(stage, partial, {"facts": dict(facts), "seconds": round(clock() - began, 1), "versions": dict(versions)})
+    return _finish(stage, store)
 
 
-def _publish(stage: Stage, partial: Path, final: Path, result: Mapping[str, Any]) -> None:
-    """Flush every file, write the manifest, rename the folder."""
+def _seal(stage: Stage, partial: Path, result: Mapping[str, Any]) -> None:
+    """Flush every file and write the manifest: from here on the stage's work is done."""
     for path in _files(partial):
         with path.open("rb") as file:
             os.fsync(file.fileno())
     files = {str(path.relative_to(partial)): {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
              for path in _files(partial) if path.name != MANIFEST}
-    write_json(partial / MANIFEST, {
-        "name": stage.name, "role": stage.role, "version": stage.version, "fingerprint": stage.fingerprint,
-        "keys": dict(stage.keys), "inputs": {name: given.fingerprint for name, given in stage.inputs.items()},
-        "files": files, **result})
+    content = {"name": stage.name, "role": stage.role, "version": stage.version, "fingerprint": stage.fingerprint,
+               "keys": dict(stage.keys), "inputs": {name: given.fingerprint for name, given in stage.inputs.items()},
+               "files": files, **result}
+    write_json(partial / MANIFEST, {**content, "sha256": _digest(content)})
     fault_point("manifest")
+
+
+def _is_complete(partial: Path) -> bool:
+    """Whether an earlier attempt was killed between its manifest and its publication."""
+    if not (partial / MANIFEST).exists():
+        return False
+    try:
+        files = read_manifest(partial)["files"]
+        whole = all((partial / name).is_file() and sha256_file(partial / name) == entry["sha256"]
+                    for name, entry in files.items())
+    except IntegrityError:
+        whole = False
+    if not whole:
+        (partial / MANIFEST).unlink()
+    return whole
+
+
+def _finish(stage: Stage, store: Store) -> Artefact:
+    """Drop the scratch folder and rename the sealed one into place."""
+    partial, final = store.partial(stage), store.folder(stage)
+    shutil.rmtree(partial / SCRATCH, ignore_errors=True)
     if final.exists():  # without a manifest, or find() would have answered: remains of a deletion
         shutil.rmtree(final)
     partial.rename(final)
     fsync_folder(final.parent)
     fault_point("published")
+    return store.need(stage)
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+    """What the stage publishes."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and SCRATCH not in path.parts)
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(json.loads(json.dumps(content))).encode()).hexdigest()

@@ -1,32 +1,34 @@
-"""Rows of an index -> batches of clips, decoded ahead in threads.
+"""Rows of an index -> batches of clips, decoded ahead in threads or in worker processes.
 
 B batch, T frames, n views per row. Which pixels a row gives depends on (seed, epoch, row) or on (row, view) alone,
-never on threads, order or the other rows. A row that cannot be decoded gives zeros, valid = False and a DecodeError.
+never on threads, workers, order or the other rows. A row that cannot be decoded gives zeros, valid = False and a
+DecodeError.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cfvideo.core.errors import ConfigError, DataError, DecodeError
+from cfvideo.core.errors import DecodeError
 from cfvideo.core.index import Index
 from cfvideo.core.records import Batch, Draws, Reading
-from cfvideo.data.clip_sampling import clip_indices, clip_span, random_start, uniform_starts
-from cfvideo.data.decode import Choose, read_frames
-from cfvideo.data.pixels import Frames, Resize, fixed_height, short_edge
-from cfvideo.data.prefetch import in_order
-from cfvideo.data.transforms import eval_clip, train_clip
+from cfvideo.data import dali
+from cfvideo.data.decoders.choice import resolved_decoder
+from cfvideo.data.jobs import Answer, Job
+from cfvideo.data.pixels import Frames
+from cfvideo.data.row_jobs import decoding, job_of
+from cfvideo.data.transforms import normalised
 
-DECODERS = ("auto", "pyav")
-# The views of one row, [n, 3, T, crop, crop], or why there are none.
-Views = NDArray[np.float32] | DecodeError
+# The views of one row, [n, 3, T, crop, crop], and what decoded them; or why there are none.
+Views = tuple[NDArray[np.float32], str] | DecodeError
 
 
 def sample_shape(view: Mapping[str, Any]) -> tuple[int, ...]:
@@ -40,10 +42,17 @@ def train_batches(index: Index, draws: Iterable[Draws], *, view: Mapping[str, An
 
     view: num_frames, frame_stride, short_edge_px, crop_px, flip (see ClipSpec).
     """
-    _check_decoder(reading)
+    reading = _resolved(reading)
+    if reading.decoder.startswith("dali"):
+        yield from dali.train_batches(index, draws, view=view, seed=seed, reading=reading)
+        return
+
+    def work(draw: tuple[int, int], do: Callable[[Job], Answer]) -> Views:
+        row, epoch = draw
+        return _views(index, row, "train", {**view, "seed": seed, "epoch": epoch}, 1, reading, do)
+
     groups = ((draw.rows, list(zip(draw.rows.tolist(), draw.epochs.tolist(), strict=True))) for draw in draws)
-    work = partial(_train_views, index, view=view, seed=seed, reading=reading)
-    with closing(in_order(groups, work, threads=reading.threads)) as results:
+    with closing(decoding(groups, work, reading)) as results:
         for rows, clips in results:
             yield _batch(rows, clips, 1, sample_shape(view))
 
@@ -54,11 +63,17 @@ def eval_batches(index: Index, rows: NDArray[np.int64], *, view: Mapping[str, An
 
     The last batch is filled up with row -1, valid = False, so that all batches have one shape.
     """
-    _check_decoder(reading)
-    rows = np.asarray(rows, np.int64)
+    reading, rows = _resolved(reading), np.asarray(rows, np.int64)
+    if reading.decoder.startswith("dali"):
+        yield from dali.eval_batches(index, rows, view=view, num_views=num_views, batch_rows=batch_rows,
+                                     reading=reading)
+        return
+
+    def work(row: int, do: Callable[[Job], Answer]) -> Views:
+        return _views(index, row, "eval", {**view, "num_views": num_views}, num_views, reading, do)
+
     chunks = (rows[start:start + batch_rows] for start in range(0, len(rows), batch_rows))
-    work = partial(_eval_views, index, view=view, num_views=num_views, reading=reading)
-    with closing(in_order(((chunk, chunk.tolist()) for chunk in chunks), work, threads=reading.threads)) as results:
+    with closing(decoding(((chunk, chunk.tolist()) for chunk in chunks), work, reading)) as results:
         for chunk, clips in results:
             padded = np.full(batch_rows, -1, np.int64)
             padded[:len(chunk)] = chunk
@@ -67,75 +82,45 @@ def eval_batches(index: Index, rows: NDArray[np.int64], *, view: Mapping[str, An
 
 def thumbnails(index: Index, rows: Iterable[int], *, height_px: int, reading: Reading) -> Iterator[Frames | None]:
     """The middle frame of every row, uint8 [height_px, W, 3]; None where it cannot be decoded."""
-    _check_decoder(reading)
-    work = partial(_thumbnail, index, height_px=height_px, reading=reading)
-    groups = ((row, [int(row)]) for row in rows)
-    with closing(in_order(groups, work, threads=reading.threads, groups_ahead=2 * reading.threads)) as results:
+    reading = _resolved(reading)
+
+    def work(row: int, do: Callable[[Job], Answer]) -> Frames | None:
+        try:
+            picture: Frames = do(job_of(index, row, "thumbnail", {"height_px": height_px}, reading)).frames[0]
+        except DecodeError:
+            return None
+        return np.ascontiguousarray(picture)
+
+    groups: Iterator[tuple[int, Sequence[int]]] = ((int(row), [int(row)]) for row in rows)
+    with closing(decoding(groups, work, reading, groups_ahead=2 * max(reading.threads, reading.workers))) as results:
         for _, (picture,) in results:
             yield picture
 
 
-def _check_decoder(reading: Reading) -> None:
-    if reading.decoder not in DECODERS:
-        raise ConfigError(f"DATA.DECODER = {reading.decoder!r}; allowed: {', '.join(DECODERS)}")
+def _resolved(reading: Reading) -> Reading:
+    """With the name of a decoder that is there; the pipeline has resolved it already."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return replace(reading, decoder=resolved_decoder(reading.decoder, device))
 
 
-def _frames(index: Index, row: int, choose: Choose, resize: Resize, reading: Reading) -> Frames:
-    name = index.name_of(row)
+def _views(index: Index, row: int, kind: str, options: Mapping[str, Any], num_views: int, reading: Reading,
+           do: Callable[[Job], Answer]) -> Views:
     try:
-        path = index.path_of(row)
-    except DataError as error:
-        raise DecodeError(row, name, "refused", str(error)) from error
-    return read_frames(path, choose=choose, resize=resize, max_pixels=reading.max_frame_pixels, row=row, name=name)
-
-
-def _train_views(index: Index, draw: tuple[int, int], *, view: Mapping[str, Any], seed: int, reading: Reading) -> Views:
-    row, epoch = draw
-    rng = np.random.default_rng([seed, epoch, row, 0])
-    num_frames, stride = view["num_frames"], view["frame_stride"]
-
-    def choose(num_video_frames: int) -> list[int]:
-        start = random_start(num_video_frames, clip_span(num_frames, stride), rng)
-        return clip_indices(start, num_frames, stride, num_video_frames)
-
-    try:
-        frames = _frames(index, row, choose, short_edge(view["short_edge_px"]), reading)
+        answer = do(job_of(index, row, kind, options, reading))
     except DecodeError as error:
         return error
-    return train_clip(frames, crop_px=view["crop_px"], flip=view["flip"], rng=rng)[None]
+    return np.stack(np.split(normalised(answer.frames), num_views, axis=1)), answer.facts.get("decoder", "pyav")
 
 
-def _eval_views(index: Index, row: int, *, view: Mapping[str, Any], num_views: int, reading: Reading) -> Views:
-    num_frames, stride = view["num_frames"], view["frame_stride"]
-
-    def choose(num_video_frames: int) -> list[int]:
-        starts = uniform_starts(num_video_frames, clip_span(num_frames, stride), num_views)
-        return [i for start in starts for i in clip_indices(start, num_frames, stride, num_video_frames)]
-
-    try:
-        frames = _frames(index, row, choose, short_edge(view["short_edge_px"]), reading)
-    except DecodeError as error:
-        return error
-    clip = eval_clip(frames, crop_px=view["crop_px"])
-    return np.stack(np.split(clip, num_views, axis=1))
-
-
-def _thumbnail(index: Index, row: int, *, height_px: int, reading: Reading) -> Frames | None:
-    try:
-        frames = _frames(index, row, lambda num_frames: [num_frames // 2], fixed_height(height_px), reading)
-    except DecodeError:
-        return None
-    return np.ascontiguousarray(frames[0])
-
-
-def _batch(rows: NDArray[np.int64], results: list[Views], num_views: int, shape: tuple[int, ...]) -> Batch:
+def _batch(rows: NDArray[np.int64], results: Sequence[Views], num_views: int, shape: tuple[int, ...]) -> Batch:
     """Batch of len(rows) * num_views items; rows past the results are padding. Memory is channels-last."""
     channels, *rest = shape
     buffer = np.zeros((len(rows), num_views, *rest, channels), np.float32)
     valid = np.zeros((len(rows), num_views), np.bool_)
     for i, views in enumerate(results):
         if not isinstance(views, DecodeError):
-            buffer[i], valid[i] = np.moveaxis(views, 1, -1), True
+            buffer[i], valid[i] = np.moveaxis(views[0], 1, -1), True
     data = torch.from_numpy(buffer.reshape(-1, *rest, channels)).movedim(-1, 1)
     return Batch(rows=np.repeat(rows, num_views), views=np.tile(np.arange(num_views), len(rows)), data=data,
-                 valid=valid.reshape(-1), failures=tuple(one for one in results if isinstance(one, DecodeError)))
+                 valid=valid.reshape(-1), failures=tuple(one for one in results if isinstance(one, DecodeError)),
+                 decoders=Counter(one[1] for one in results if not isinstance(one, DecodeError)))

@@ -3,6 +3,9 @@
 T frames, H x W pixels. `read_frames` opens a file once, learns how many frames it truly has from its packets (never
 from its header), lets the caller choose frame numbers, and decodes only the groups of pictures that hold them, leaving
 out packets that no wanted frame refers to. The result equals an in-order decode of the whole file.
+
+PyAV is the reference and decodes everything. Another decoder is used on the files that it is exact on, and PyAV on
+the rest; `decode_frames` says which of them it was.
 """
 
 from __future__ import annotations
@@ -10,16 +13,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from cfvideo.core.errors import DecodeError
+from cfvideo.core.media import Media
+from cfvideo.data.decoders.fenced import NAMES as FENCED
+from cfvideo.data.decoders.fenced import fenced_frames
 from cfvideo.data.media_file import MediaError
-from cfvideo.data.pixels import Frames, Painter, Resize, same_size
+from cfvideo.data.pixels import Crop, Frames, Painter, Resize, same_size
 from cfvideo.data.video_reader import VideoReader, reading
 
 MAX_PIXELS = 16_777_216
 Choose = Callable[[int], Sequence[int]]
+
+
+class Decoded(NamedTuple):
+    """frames: uint8 [T, H, W, 3]. decoder: what decoded them, pyav, decord or torchcodec."""
+
+    frames: Frames
+    decoder: str
 
 
 @dataclass(frozen=True)
@@ -42,37 +56,74 @@ class VideoInfo:
     truncated: bool
 
 
-def read_frames(path: Path, *, choose: Choose, resize: Resize = same_size, max_pixels: int = MAX_PIXELS,
-                row: int = -1, name: str | None = None) -> Frames:
+def read_frames(path: Media, *, choose: Choose, resize: Resize = same_size, max_pixels: int = MAX_PIXELS,
+                row: int = -1, name: str | None = None, decoder: str = "pyav", crop: Crop | None = None,
+                packets: Path | None = None) -> Frames:
     """Decode chosen frames of one file, upright, RGB: uint8 [T, H, W, 3] in the order of the chosen numbers.
 
     Args:
-        path: the file.
+        path: the file, a part of it (a member of a tar shard), or a folder of numbered JPEGs.
         choose: gets the number of frames in the file and returns frame numbers in [0, that number), in any order,
             repeats allowed; called once.
         resize: size of the result; see `cfvideo.data.pixels`.
         max_pixels: larger pictures are refused.
         row, name: how errors name the sample.
+        decoder: what decodes where it is exact: decord, torchcodec; all other names mean PyAV.
+        crop: the square that is kept of every frame; None keeps all.
+        packets: folder where what a scan finds is kept for the next visit; it changes the time, never the result.
 
     Raises:
         DecodeError: the file cannot be opened, or not all chosen frames can be decoded undamaged.
+        ConfigError: the decoder is not installed.
     """
+    return decode_frames(path, choose=choose, resize=resize, max_pixels=max_pixels, row=row, name=name,
+                         decoder=decoder, crop=crop, packets=packets).frames
+
+
+def decode_frames(path: Media, *, choose: Choose, resize: Resize = same_size, max_pixels: int = MAX_PIXELS,
+                  row: int = -1, name: str | None = None, decoder: str = "pyav", crop: Crop | None = None,
+                  packets: Path | None = None) -> Decoded:
+    """`read_frames`, with the name of what decoded them."""
+    once = _Once(choose)
     try:
-        with reading(path, max_pixels=max_pixels) as video:
-            return _chosen(video, choose, Painter(resize))
+        if decoder in FENCED and isinstance(path, Path) and path.is_file():
+            frames = fenced_frames(decoder, path, choose=once, resize=resize, max_pixels=max_pixels)
+            if frames is not None:
+                return Decoded(frames if crop is None else _cropped(frames, crop), decoder)
+        with reading(path, max_pixels=max_pixels, packets=packets) as video:
+            return Decoded(_chosen(video, once, Painter(resize, crop)), "pyav")
     except MediaError as error:
         raise DecodeError(row, name or str(path), error.status, error.cause) from error
 
 
+class _Once:
+    """Asks a chooser one time only: it may draw from a generator, and a second decoder must get the same frames."""
+
+    def __init__(self, choose: Choose) -> None:
+        self._choose, self._numbers, self._num_frames = choose, list[int](), 0
+
+    def __call__(self, num_frames: int) -> list[int]:
+        if not self._num_frames:
+            self._num_frames, self._numbers = num_frames, [int(number) for number in self._choose(num_frames)]
+            if not self._numbers or not 0 <= min(self._numbers) <= max(self._numbers) < num_frames:
+                raise ValueError(f"frames {self._numbers} were chosen of a video of {num_frames}")
+        if num_frames != self._num_frames:
+            raise MediaError("undecodable", f"two scans find {self._num_frames} and {num_frames} frames")
+        return self._numbers
+
+
+def _cropped(frames: Frames, crop: Crop) -> Frames:
+    top, left, side = crop(*frames.shape[1:3])
+    return frames[:, top:top + side, left:left + side]
+
+
 def _chosen(video: VideoReader, choose: Choose, painter: Painter) -> Frames:
-    numbers = [int(number) for number in choose(video.num_frames)]
-    if not numbers or not 0 <= min(numbers) <= max(numbers) < video.num_frames:
-        raise ValueError(f"frames {numbers} were chosen of a video of {video.num_frames}")
+    numbers = choose(video.num_frames)
     pictures = video.frames(set(numbers), painter.paint)
     return painter.orient(np.stack([pictures[number] for number in numbers]))
 
 
-def probe(path: Path, *, max_pixels: int = MAX_PIXELS, row: int = -1, name: str | None = None) -> VideoInfo:
+def probe(path: Media, *, max_pixels: int = MAX_PIXELS, row: int = -1, name: str | None = None) -> VideoInfo:
     """Scan a file and decode its first frame. Raises DecodeError as `read_frames` does."""
     painter = Painter(same_size)
     try:

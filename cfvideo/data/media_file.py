@@ -6,13 +6,15 @@ playlist called .mp4) can make FFmpeg open anything. FIFOs and devices are refus
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
+from cfvideo.core.media import Media, MediaPart
 from cfvideo.data.file_end import is_cut_short
 
 if TYPE_CHECKING:
@@ -43,7 +45,58 @@ class MediaError(Exception):
         self.status, self.cause = status, cause
 
 
-def _open_regular(path: Path) -> tuple[BinaryIO, int]:
+class FileSlice(io.RawIOBase):
+    """The bytes [offset, offset + size) of an open file as a file of their own; closes the file with itself."""
+
+    def __init__(self, file: BinaryIO, offset: int, size: int) -> None:
+        self._file, self._offset, self._size, self._position = file, offset, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer)[:max(0, self._size - self._position)]  # type: ignore[arg-type]  # any buffer
+        count = os.preadv(self._file.fileno(), [view], self._offset + self._position) if view else 0
+        self._position += count
+        return count
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        if start + offset < 0:
+            raise ValueError(f"position {start + offset} before the start of the file")
+        self._position = start + offset
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def is_folder(media: Media) -> bool:
+    """Whether a folder of frames is meant rather than a file."""
+    return os.path.isdir(media.path if isinstance(media, MediaPart) else media)
+
+
+def open_media(media: Media) -> tuple[BinaryIO, int]:
+    """Open a regular file, or the part of one, as a file object with its size in bytes. Raises MediaError."""
+    file, found = open_regular(media.path if isinstance(media, MediaPart) else media)
+    if not isinstance(media, MediaPart):
+        return file, found.st_size
+    if media.offset + media.length > found.st_size or media.length == 0:
+        file.close()
+        raise MediaError("undecodable", f"bytes {media.offset} to {media.offset + media.length} of a file of "
+                                        f"{found.st_size}: it was cut short, or is another file than at indexing")
+    return cast(BinaryIO, FileSlice(file, media.offset, media.length)), media.length
+
+
+def open_regular(path: Path) -> tuple[BinaryIO, os.stat_result]:
+    """Open a file for reading, without a buffer. Raises MediaError for all that is no file with content."""
     try:
         found = os.stat(path)
     except (OSError, ValueError) as error:
@@ -52,11 +105,11 @@ def _open_regular(path: Path) -> tuple[BinaryIO, int]:
         raise MediaError("refused", "not a regular file (folder, pipe or device)")
     if found.st_size == 0:
         raise MediaError("undecodable", "the file is empty")
-    return open(path, "rb", buffering=0), found.st_size
+    return open(path, "rb", buffering=0), found
 
 
 @contextmanager
-def open_video(path: Path, *, max_pixels: int) -> Iterator[OpenVideo]:
+def open_video(path: Media, *, max_pixels: int) -> Iterator[OpenVideo]:
     """Open a video for the length of a `with` block.
 
     Raises MediaError for what is refused, and av.FFmpegError or OSError as FFmpeg meets them.
@@ -64,7 +117,7 @@ def open_video(path: Path, *, max_pixels: int) -> Iterator[OpenVideo]:
     import av
 
     options = {"format_whitelist": CONTAINERS, "max_pixels": str(max_pixels)}
-    file, size_bytes = _open_regular(path)
+    file, size_bytes = open_media(path)
     with file:
         is_cut = is_cut_short(file, size_bytes)
         with av.open(file, options=options, metadata_errors="replace", buffer_size=1 << 16) as container:

@@ -40,12 +40,14 @@ class Stamp(NamedTuple):
 class PacketTable:
     """A file's packets in decoding order.
 
-    stamps: one per packet.
+    times: time stamp of each packet, in units of the stream's time base.
+    keys: positions of the packets that are key frames, ascending.
     frames: packet position of frame 0, 1, 2 ... in presentation order; None where frames must be counted.
     truncated: the file ends early, so that the frames at its end may have gaps between them.
     """
 
-    stamps: Sequence[Stamp]
+    times: Sequence[int | None]
+    keys: Sequence[int]
     frames: Sequence[int] | None
     truncated: bool
 
@@ -53,7 +55,7 @@ class PacketTable:
         """Packet ranges, ascending and apart, each from a key frame on, that together make the wanted frames."""
         assert self.frames is not None
         stops: dict[int, int] = {}
-        keys = sorted((stamp.pts, i) for i, stamp in enumerate(self.stamps) if stamp.is_key and stamp.pts is not None)
+        keys = sorted((time, i) for time, i in ((self.times[i], i) for i in self.keys) if time is not None)
         times = [time for time, _ in keys]
         for frame in wanted:
             packet = self.frames[frame]
@@ -69,12 +71,12 @@ class PacketTable:
         assert self.frames is not None
         starts = [run.start for run in runs]
         first = {number: starts[bisect_right(starts, self.frames[number]) - 1] for number in wanted}
-        return {number: self.stamps[start].pts for number, start in first.items()}
+        return {number: self.times[start] for number, start in first.items()}
 
     def time_of(self, frame: int) -> int:
         """Time stamp of a frame, in units of the stream's time base."""
         assert self.frames is not None
-        time = self.stamps[self.frames[frame]].pts
+        time = self.times[self.frames[frame]]
         assert time is not None
         return time
 
@@ -102,7 +104,8 @@ def tabulate(stamps: Sequence[Stamp], *, container: str, codec: str, interlaced:
     """Make the table of a scanned file; `stamps` are all packets of the video stream, in decoding order."""
     planned = container in _CONTAINERS and codec in _CODECS and not interlaced
     frames = _presentation_order(stamps) if planned and not truncated else None
-    return PacketTable(stamps, frames, truncated)
+    keys = [i for i, stamp in enumerate(stamps) if stamp.is_key]
+    return PacketTable([stamp.pts for stamp in stamps], keys, frames, truncated)
 
 
 def _presentation_order(stamps: Sequence[Stamp]) -> list[int] | None:

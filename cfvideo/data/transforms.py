@@ -6,7 +6,7 @@ where it costs least. Random choices come from the generator that is passed in, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,31 +34,61 @@ def normalised(frames: Frames) -> Clip:
     return moved
 
 
+class Window(NamedTuple):
+    """Where a square crop starts, pixels, and whether it is mirrored left to right."""
+
+    top: int
+    left: int
+    mirrored: bool = False
+
+
+def train_window(height: int, width: int, *, crop_px: int, flip: bool, rng: np.random.Generator) -> Window:
+    """A random crop of H x W, mirrored half of the time where `flip` is set. Draws top, left, mirror, in this order."""
+    bottom, right = _room(height, width, crop_px)
+    top, left = int(rng.integers(bottom + 1)), int(rng.integers(right + 1))
+    return Window(top, left, flip and bool(rng.random() < 0.5))
+
+
+def eval_window(height: int, width: int, *, crop_px: int) -> Window:
+    """The central crop of H x W; halves round to even, as in torchvision."""
+    bottom, right = _room(height, width, crop_px)
+    return Window(round(bottom / 2), round(right / 2))
+
+
 def cropped(frames: Frames, top: int, left: int, side_px: int) -> Frames:
     """The square [top, top + side) x [left, left + side) of every frame."""
     return frames[:, top:top + side_px, left:left + side_px]
 
 
-def train_clip(frames: Frames, *, crop_px: int, flip: bool, rng: np.random.Generator) -> Clip:
-    """A random crop, mirrored half of the time where `flip` is set: uint8 [T, H, W, 3] -> float32 [3, T, crop, crop].
+def train_crop(frames: Frames, *, crop_px: int, flip: bool, rng: np.random.Generator) -> Frames:
+    """A random crop, mirrored half of the time where `flip` is set: uint8 [T, H, W, 3] -> uint8 [T, crop, crop, 3].
 
     All frames of a clip share the crop and the mirroring. Draws top, left, mirror, in this order.
     """
-    bottom, right = _room(frames, crop_px)
-    crop = cropped(frames, int(rng.integers(bottom + 1)), int(rng.integers(right + 1)), crop_px)
-    mirrored = flip and rng.random() < 0.5
-    return normalised(crop[:, :, ::-1] if mirrored else crop)
+    top, left, mirrored = train_window(*frames.shape[1:3], crop_px=crop_px, flip=flip, rng=rng)
+    crop = cropped(frames, top, left, crop_px)
+    return crop[:, :, ::-1] if mirrored else crop
+
+
+def train_clip(frames: Frames, *, crop_px: int, flip: bool, rng: np.random.Generator) -> Clip:
+    """`train_crop`, normalised: uint8 [T, H, W, 3] -> float32 [3, T, crop, crop]."""
+    return normalised(train_crop(frames, crop_px=crop_px, flip=flip, rng=rng))
+
+
+def eval_crop(frames: Frames, *, crop_px: int) -> Frames:
+    """The central crop: uint8 [T, H, W, 3] -> uint8 [T, crop, crop, 3]; halves round to even, as in torchvision."""
+    top, left, _ = eval_window(*frames.shape[1:3], crop_px=crop_px)
+    return cropped(frames, top, left, crop_px)
 
 
 def eval_clip(frames: Frames, *, crop_px: int) -> Clip:
-    """The central crop: uint8 [T, H, W, 3] -> float32 [3, T, crop, crop]; halves round to even, as in torchvision."""
-    bottom, right = _room(frames, crop_px)
-    return normalised(cropped(frames, round(bottom / 2), round(right / 2), crop_px))
+    """`eval_crop`, normalised: uint8 [T, H, W, 3] -> float32 [3, T, crop, crop]."""
+    return normalised(eval_crop(frames, crop_px=crop_px))
 
 
-def _room(frames: Frames, crop_px: int) -> tuple[int, int]:
-    bottom, right = frames.shape[1] - crop_px, frames.shape[2] - crop_px
+def _room(height: int, width: int, crop_px: int) -> tuple[int, int]:
+    bottom, right = height - crop_px, width - crop_px
     if min(bottom, right) < 0:
-        raise ValueError(f"a crop of {crop_px} pixels does not fit into frames of {frames.shape[2]} x "
-                         f"{frames.shape[1]}; CLIP.CROP_PX must not exceed CLIP.SHORT_EDGE_PX")
+        raise ValueError(f"a crop of {crop_px} pixels does not fit into frames of {width} x {height}; "
+                         "CLIP.CROP_PX must not exceed CLIP.SHORT_EDGE_PX")
     return bottom, right

@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cfvideo.data.media_file import MediaError, OpenVideo, open_video
-from cfvideo.data.packet_plan import PacketTable, Stamp, tabulate
+from cfvideo.core.media import Media, MediaPart
+from cfvideo.data.media_file import MediaError, is_folder, open_video
+from cfvideo.data.packet_sources import PacketSource, ScannedPackets
 from cfvideo.data.pixels import Frames
 
 if TYPE_CHECKING:
-    from av.packet import Packet
     from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
     Paint = Callable[[VideoFrame], Frames]
 
@@ -22,42 +21,29 @@ if TYPE_CHECKING:
 _SKIPPING_DECODERS = ("h264", "hevc")
 # Smaller files keep their packets in memory between the scan and the decoding; larger ones are read twice.
 KEPT_BYTES = 64 << 20
-_PROGRESSIVE = 1  # AV_FIELD_PROGRESSIVE; 0 is unknown
 _INTRA = 1  # AV_PICTURE_TYPE_I
 
 
 class VideoReader:
     """Frames of one open file. Made by `reading`, valid inside its `with` block.
 
-    table: the scanned packets. num_frames: how many frames the file truly has. codec, container: FFmpeg's names.
+    table: the packets. num_frames: how many frames the file truly has. codec, container: FFmpeg's names.
     """
 
-    def __init__(self, path: Path, max_pixels: int, video: OpenVideo) -> None:
-        self._path, self._max_pixels, self._decoder = path, max_pixels, video.stream.codec_context
-        self._kept: list[Packet[VideoStream]] | None = [] if video.size_bytes <= KEPT_BYTES else None
-        self.codec, self.container = self._decoder.name, video.container.format.name
-        self.table = self._scan(video)
-        frames = self.table.frames
-        self.num_frames = sum(1 for _ in self._decoded([self._everything()])) if frames is None else len(frames)
+    def __init__(self, source: PacketSource, num_frames: int | None = None) -> None:
+        """num_frames: where it is known from an earlier visit; it is found out otherwise."""
+        self._source, self._decoder, self.table = source, source.decoder, source.table
+        self.codec, self.container = source.codec, source.container
+        if self.table.frames is not None:
+            num_frames = len(self.table.frames)
+        elif num_frames is None:
+            num_frames = sum(1 for _ in self._decoded([self._everything()]))
+        self.num_frames = num_frames
         if self.num_frames == 0:
             raise MediaError("undecodable", "the file holds no complete frame")
 
     def _everything(self) -> range:
-        return range(len(self.table.stamps))
-
-    def _scan(self, video: OpenVideo) -> PacketTable:
-        stamps, cut = [], False
-        for packet in video.container.demux(video.stream):
-            if packet.size:
-                stamps.append(Stamp.of(packet, self.codec))
-                cut = packet.is_corrupt
-                if self._kept is not None:
-                    self._kept.append(packet)
-        # PyAV 17 (Python 3.10) does not tell the field order: the video then counts as interlaced, which is slower.
-        field_order = getattr(self._decoder, "field_order", _PROGRESSIVE + 1)
-        # FFmpeg flags the packet that the end of the file cuts off; half of its picture would be made up.
-        return tabulate(stamps[:-1] if cut else stamps, container=self.container, codec=self.codec,
-                        truncated=cut or video.is_cut, interlaced=field_order > _PROGRESSIVE)
+        return range(len(self.table.times))
 
     def frames(self, wanted: Collection[int], paint: Paint) -> dict[int, Frames]:
         """Decode frames by number and paint each. Raises MediaError where one is missing or damaged."""
@@ -109,21 +95,18 @@ class VideoReader:
 
         needed: leave out non-reference pictures outside these packets, where the decoder can.
         """
-        decoder, ahead = self._decoder, iter(runs)
+        decoder, lasts = self._decoder, {run.stop - 1 for run in runs}
         skipping = needed is not None and self.codec in _SKIPPING_DECODERS
         if decoder.is_open:
             decoder.flush_buffers()
-        decoder.skip_frame, run = "DEFAULT", next(ahead, range(0))
-        for position, packet in enumerate(self._packets()):
-            if position >= run.start:
-                if skipping and needed is not None:
-                    decoder.skip_frame = "DEFAULT" if position in needed else "NONREF"
-                yield from decoder.decode(packet)
-                if position + 1 == run.stop:
-                    yield from self._drained()
-                    run = next(ahead, range(0))
-                    if not run:
-                        return
+        decoder.skip_frame, left_out = "DEFAULT", False
+        for position, packet in self._source.packets(runs):
+            unwanted = skipping and needed is not None and position not in needed
+            if unwanted is not left_out:
+                decoder.skip_frame, left_out = "NONREF" if unwanted else "DEFAULT", unwanted
+            yield from decoder.decode(packet)
+            if position in lasts:
+                yield from self._drained()
 
     def _drained(self) -> Iterator[VideoFrame]:
         # Behind a cut, what the decoder still holds back for reordering may have gaps between.
@@ -131,22 +114,39 @@ class VideoReader:
             yield from self._decoder.decode(None)
             self._decoder.flush_buffers()
 
-    def _packets(self) -> Iterator[Packet[VideoStream]]:
-        """All packets of the video stream in decoding order, from the start of the file."""
-        if self._kept is not None:
-            yield from self._kept
-            return
-        with open_video(self._path, max_pixels=self._max_pixels) as video:
-            yield from (packet for packet in video.container.demux(video.stream) if packet.size)
+
+@contextmanager
+def container_reading(path: Media, max_pixels: int, num_frames: int | None = None
+               ) -> Iterator[tuple[ScannedPackets, VideoReader]]:
+    """The packets of a scanned container and the reader of its frames. Raises as `open_video` does, and MediaError.
+
+    num_frames: where it is known from an earlier visit.
+    """
+    with open_video(path, max_pixels=max_pixels) as video:
+        source = ScannedPackets(path, video, max_pixels=max_pixels, keep=video.size_bytes <= KEPT_BYTES)
+        yield source, VideoReader(source, num_frames)
 
 
 @contextmanager
-def reading(path: Path, *, max_pixels: int) -> Iterator[VideoReader]:
-    """Open a video for reading. Raises MediaError for everything that is wrong with the file."""
+def reading(path: Media, *, max_pixels: int, packets: Path | None = None) -> Iterator[VideoReader]:
+    """Open a video for reading: a file, a part of one, a folder of frames. Raises MediaError for all that is wrong.
+
+    packets: folder of packet indexes; what is found out about the file is kept there, and used the next time.
+    """
     import av
 
     try:
-        with open_video(path, max_pixels=max_pixels) as video:
-            yield VideoReader(path, max_pixels, video)
+        if is_folder(path):
+            from cfvideo.data.frame_folder import FrameFolder  # it is a VideoReader itself
+
+            yield FrameFolder(path, max_pixels)
+        elif packets is not None and not isinstance(path, MediaPart):
+            from cfvideo.data.stored_reader import indexed_reading
+
+            with indexed_reading(path, max_pixels, packets) as reader:
+                yield reader
+        else:
+            with container_reading(path, max_pixels) as (_, reader):
+                yield reader
     except (av.FFmpegError, OSError) as error:
         raise MediaError("undecodable", str(error)) from error

@@ -1,4 +1,4 @@
-"""H.264 in mp4, the same bytes on every run, and files that appear whole or not at all."""
+"""H.264 or VP9 in mp4, the same bytes on every run, and files that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,15 +15,21 @@ from cfvideo.core.errors import ConfigError, DataError
 FRAMES_PER_SECOND = 12
 # Two groups of pictures in a 20-frame video, and B-frames in each: decoders have to seek and to reorder.
 X264_OPTIONS = {"crf": "20", "preset": "veryfast", "g": "12", "threads": "1", "flags": "+bitexact"}
+# What decoders without H.264 are shown on: DALI's on the CPU.
+VP9_OPTIONS = {"crf": "20", "b": "0", "deadline": "good", "cpu-used": "5", "g": "12", "threads": "1",
+               "flags": "+bitexact"}
+CODECS = {"h264": ("libx264", X264_OPTIONS), "vp9": ("libvpx-vp9", VP9_OPTIONS)}
 
 
-def encode_mp4(frames: NDArray[np.uint8]) -> bytes:
-    """frames uint8 [T, H, W, 3] (even H and W) -> an mp4 file with one yuv420p H.264 stream.
+def encode_mp4(frames: NDArray[np.uint8], codec: str = "h264") -> bytes:
+    """frames uint8 [T, H, W, 3] (even H and W) -> an mp4 file with one yuv420p stream.
+
+    codec: one of CODECS.
 
     One encoder thread, and no dates in the container, keep the bytes the same on every run.
 
     Raises:
-        DataError: PyAV or its libx264 is missing, or it refuses the frames.
+        DataError: PyAV or its encoder is missing, or it refuses the frames.
     """
     try:
         import av
@@ -33,17 +39,17 @@ def encode_mp4(frames: NDArray[np.uint8]) -> bytes:
     mp4 = io.BytesIO()
     try:
         with av.open(mp4, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-            _encode_into(container, frames)
+            _encode_into(container, frames, *CODECS[codec])
     except (av.error.FFmpegError, ValueError) as error:
-        raise DataError(f"PyAV {av.__version__} cannot encode frames of shape {frames.shape} as H.264: {error}; height "
-                        "and width must be even, and PyAV needs libx264, as its wheels have") from error
+        raise DataError(f"PyAV {av.__version__} cannot encode frames of shape {frames.shape} as {codec}: {error}; "
+                        f"height and width must be even, and PyAV needs {CODECS[codec][0]}, as in wheels") from error
     return mp4.getvalue()
 
 
-def _encode_into(container: Any, frames: NDArray[np.uint8]) -> None:
+def _encode_into(container: Any, frames: NDArray[np.uint8], encoder: str, options: dict[str, str]) -> None:
     import av
 
-    stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options=X264_OPTIONS)
+    stream = container.add_stream(encoder, rate=FRAMES_PER_SECOND, options=options)
     stream.height, stream.width = frames.shape[1:3]
     stream.pix_fmt = "yuv420p"
     for picture in frames:

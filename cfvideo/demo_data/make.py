@@ -35,26 +35,27 @@ class Progress:
 
 
 def make(out: Path, pictures: Pictures, *, size: Size, seed: int, noise: TagNoise,
-         num_workers: int = 1) -> Generator[Progress, None, None]:
+         num_workers: int = 1, codec: str = "h264") -> Generator[Progress, None, None]:
     """Make what is missing of the data set below `out`; reports once at the start and then every few videos.
 
     Args:
         noise: reliability of the hashtags.
         num_workers: processes; they change nothing but the time.
+        codec: h264 or vp9.
 
     Raises:
         ConfigError: `out` holds something else, or cannot be written.
         DataError: the encoder is missing.
     """
     _claim(out, {"version": VERSION, "seed": seed, "size": asdict(size), "tags": asdict(noise),
-                 "digits": pictures.origin})
+                 "digits": pictures.origin, "codec": codec})
     videos = plan(size, seed, noise)
     for name, text in list_files(videos, pictures.digit_labels).items():
         _write_if_new(out / name, text)
     missing = [video for video in videos if not _is_there(out / video.path)]
     found, made = len(videos) - len(missing), 0
     yield Progress(found, made, len(videos))
-    for count in write_all(Maker(out, size, pictures), missing, num_workers):
+    for count in write_all(Maker(out, size, pictures, codec), missing, num_workers):
         made += count
         yield Progress(found, made, len(videos))
 
@@ -81,7 +82,8 @@ def _read_identity(path: Path) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read {path}: {error}; choose another folder with --out") from error
-    return there if isinstance(there, dict) else {}
+    # Folders from before there was a choice say nothing of it.
+    return {"codec": "h264", **there} if isinstance(there, dict) else {}
 
 
 def _is_there(path: Path) -> bool:

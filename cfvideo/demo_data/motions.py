@@ -42,8 +42,8 @@ class Path:
 def _still(time: Floats, rng: np.random.Generator) -> dict[str, Floats]:
     """A digit that rests somewhere near the centre, of a random size and slant: what all motions start from."""
     ones = np.ones_like(time)
-    return {"x": ones * rng.uniform(-0.3, 0.3), "y": ones * rng.uniform(-0.3, 0.3),
-            "scale": ones * rng.uniform(0.85, 1.25), "angle": ones * rng.uniform(-0.3, 0.3)}
+    return {"x": ones * rng.uniform(-0.15, 0.15), "y": ones * rng.uniform(-0.15, 0.15),
+            "scale": ones * rng.uniform(0.9, 1.15), "angle": ones * rng.uniform(-0.15, 0.15)}
 
 
 def _pan(rest: dict[str, Floats], time: Floats, second: bool, pace: float, rng: np.random.Generator) -> None:

@@ -39,7 +39,7 @@ class Size:
 
 
 SIZES: dict[str, Size] = {
-    "demo": Size(num_pre=800, train_per_class=40, val_per_class=40, train_per_label=24, test_per_label=24),
+    "demo": Size(num_pre=1200, train_per_class=40, val_per_class=60, train_per_label=24, test_per_label=30),
     "small": Size(num_pre=96, train_per_class=6, val_per_class=6, train_per_label=3, test_per_label=3),
 }
 

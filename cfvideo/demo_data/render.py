@@ -13,8 +13,8 @@ from cfvideo.demo_data.pictures import DIGIT_PX, Pictures
 
 Frame = NDArray[np.uint8]
 # A digit of natural size fills this share of the canvas; the background is darkened so that it stands out.
-DIGIT_SHARE = 0.65
-BACKGROUND_LIGHT = 0.3
+DIGIT_SHARE = 0.8
+BACKGROUND_LIGHT = 0.15
 
 
 def background(pictures: Pictures, size_px: int, rng: np.random.Generator) -> Frame:

@@ -28,8 +28,8 @@ class TagNoise:
     num_tags: tags per video before repeated ones are merged.
     """
 
-    wrong: float = 0.4
-    non_visual: float = 0.2
+    wrong: float = 0.32
+    non_visual: float = 0.13
     num_tags: int = 3
 
     def __post_init__(self) -> None:

@@ -29,6 +29,7 @@ class Maker:
     out: Path
     size: Size
     pictures: Pictures
+    codec: str = "h264"
 
     def content(self, video: Video) -> bytes:
         """The mp4 file of one video."""
@@ -37,7 +38,7 @@ class Maker:
         inks = [ink(rng) for _ in video.actions]
         paths = [path_of(*action, self.size.num_frames, rng) for action in video.actions]
         digits = self.pictures.digits[video.digit_rows(len(self.pictures.digits))]
-        return encode_mp4(render(ground, list(digits), paths, inks))
+        return encode_mp4(render(ground, list(digits), paths, inks), self.codec)
 
     def write(self, videos: Sequence[Video]) -> int:
         """Write these videos; returns how many."""

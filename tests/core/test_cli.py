@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ import pytest
 from cfvideo.core import faults
 from cfvideo.core.cli import run
 from cfvideo.core.errors import ConfigError, DataError, IntegrityError, Interrupted, TooManyBadSamples
+from cfvideo.core.fit import Trainer
 from cfvideo.core.index import Index
 from cfvideo.core.interrupt import StopRequest
 from tests.toy_modality import TOY
@@ -33,6 +37,14 @@ EXTRACT: {{NUM_CLIPS: 2, BATCH_SIZE: 8, SHARD_ROWS: 16}}
 CLUSTER: {{NUM_CLUSTERS: 6, NUM_ITERATIONS: 4}}
 PROBE: {{NUM_CLIPS: 2, STRENGTHS: [1.0]}}
 """
+
+
+class _Killed(BaseException):
+    """Stands in for SIGKILL inside this process: nothing in the product catches it."""
+
+
+def _die() -> None:
+    raise _Killed
 
 
 def _go(tmp_path: Path, *overrides: str, stages: str = "", dry_run: bool = False) -> int:
@@ -142,9 +154,74 @@ def test_a_bad_row_is_left_out_and_listed(tmp_path: Path) -> None:
     assert "bad0005" in (tmp_path / "out/report.html").read_text()
 
 
-def test_too_many_bad_rows_stop_the_run(tmp_path: Path) -> None:
-    with pytest.raises(TooManyBadSamples, match="DATA.MAX_BAD_SHARE"):
-        _go(tmp_path, "D_PRE.PATH", "60bad", "DATA.MAX_BAD_SHARE", "0.01")
+def test_too_many_bad_rows_stop_the_run_however_often_it_is_repeated(tmp_path: Path) -> None:
+    for _ in range(3):
+        with pytest.raises(TooManyBadSamples, match="DATA.MAX_BAD_SHARE"):
+            _go(tmp_path, "D_TAR.T.TEST", "30bad", "DATA.MAX_BAD_SHARE", "0.01")
+
+
+def test_a_lower_ceiling_counts_for_finished_stages_too(tmp_path: Path) -> None:
+    assert _go(tmp_path, "D_PRE.PATH", "60bad", stages="pretrain") == 0
+    with pytest.raises(TooManyBadSamples, match="pretrain seed 0: n_pre: 1 of 60 rows"):
+        _go(tmp_path, "D_PRE.PATH", "60bad", "DATA.MAX_BAD_SHARE", "0.01", stages="pretrain")
+
+
+def test_neutral_keys_may_change_between_kill_and_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "killed").mkdir()
+    _go(tmp_path / "whole")
+    monkeypatch.setattr(faults, "_die", _die)
+    for fault in ("pretrain/checkpoint:1", "extract/shard:2", "cluster/iteration:1"):
+        faults._reached.clear()
+        monkeypatch.setenv("CFVIDEO_FAULT", fault)
+        with pytest.raises(_Killed):
+            _go(tmp_path / "killed")
+    monkeypatch.delenv("CFVIDEO_FAULT")
+    _go(tmp_path / "killed", "EXTRACT.SHARD_ROWS", "7", "N_PRE.SOLVER.CHECKPOINT_SAMPLES", "48")
+    whole, resumed = _results(tmp_path / "whole/out"), _results(tmp_path / "killed/out")
+    assert resumed == whole
+
+
+def test_no_training_step_is_repeated_once_training_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[int] = []
+    update = Trainer._update
+    monkeypatch.setattr(Trainer, "_update", lambda self, batch, progress: (steps.append(progress.samples),
+                                                                          update(self, batch, progress))[1])
+    monkeypatch.setattr(faults, "_die", _die)
+    for fault in ("pretrain/checkpoint:5", "pretrain/before_rename:1", "pretrain/manifest:1"):
+        faults._reached.clear()
+        monkeypatch.setenv("CFVIDEO_FAULT", fault)
+        with pytest.raises(_Killed):
+            _go(tmp_path, stages="pretrain")
+    monkeypatch.delenv("CFVIDEO_FAULT")
+    assert _go(tmp_path, stages="pretrain") == 0
+    assert steps == list(range(0, 160, 16))
+
+
+def test_names_may_look_like_markup(tmp_path: Path) -> None:
+    for dry_run in (True, False):
+        assert _go(tmp_path, "NAME", "a [/b] [red]c", "OUTPUT_DIR", str(tmp_path / "[/i]"), dry_run=dry_run) == 0
+
+
+def test_a_changed_number_in_a_manifest_is_found(tmp_path: Path) -> None:
+    _go(tmp_path)
+    for path in (tmp_path / "out/stages/probe").glob("*/manifest.json"):
+        path.write_text(re.sub(r'"top1": [0-9.]+', '"top1": 0.999', path.read_text()))
+    with pytest.raises(IntegrityError, match="manifest.json: changed since it was written"):
+        _go(tmp_path)
+
+
+def test_a_signal_while_data_is_read_ends_cleanly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    def read(**_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    config = tmp_path / "toy.yaml"
+    config.write_text(CONFIG.format(out=tmp_path / "out"))
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        run(replace(TOY, read_index=read), files=[config], overrides=[], stages="", dry_run=False, command="toy")
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_diverging_run_says_which_key_to_lower(tmp_path: Path) -> None:
@@ -193,20 +270,13 @@ def test_a_signal_stops_after_the_step_and_the_next_run_ends_alike(tmp_path: Pat
     assert _results(tmp_path / "stopped/out") == _results(tmp_path / "whole/out")
 
 
-class _Killed(BaseException):
-    """Stands in for SIGKILL inside this process: nothing in the product catches it."""
-
-
 def test_killed_at_any_fault_point_again_and_again_it_ends_alike(tmp_path: Path,
                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()
     _go(tmp_path / "whole")
 
-    def die() -> None:
-        raise _Killed
-
-    monkeypatch.setattr(faults, "_die", die)
+    monkeypatch.setattr(faults, "_die", _die)
     rng, kills = np.random.default_rng(0), 0
     points = ("start", "before_rename", "after_rename", "checkpoint", "shard", "iteration", "manifest", "published")
     while True:

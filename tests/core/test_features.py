@@ -42,7 +42,9 @@ def test_nan_inf_overflow_and_undecodable_rows_are_invalid_zeros(tmp_path: Path)
     read, valid = store.read_all()
     assert valid.tolist() == [False, False, False, False, True]
     assert not read[:4].any()
-    assert store.failures() == {3: ("undecodable", "cut short")}
+    failures = store.failures()
+    assert failures.pop(3) == ("undecodable", "cut short")
+    assert {row: status for row, (status, _) in failures.items()} == dict.fromkeys((0, 1, 2), "nonfinite")
 
 
 def test_damage_and_foreign_shards_are_refused(tmp_path: Path) -> None:
@@ -62,3 +64,10 @@ def test_damage_and_foreign_shards_are_refused(tmp_path: Path) -> None:
 def test_an_empty_folder_is_an_integrity_error(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match="no feature shard"):
         FeatureStore.open(tmp_path)
+
+
+def test_rows_are_counted_by_what_decoded_them(tmp_path: Path) -> None:
+    store, ones = _store(tmp_path), np.ones((4, 3), np.float32)
+    store.write(0, 4, ones, {1: ("missing", "no file")}, {"pyav": 2, "decord": 1})
+    store.write(4, 8, ones, {}, {"pyav": 4})
+    assert store.decoders() == {"decord": 1, "pyav": 6}

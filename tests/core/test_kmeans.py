@@ -10,6 +10,7 @@ import pytest
 
 from cfvideo.core.errors import ConfigError
 from cfvideo.core.kmeans import (
+    SEEDING_ROWS_PER_CENTROID,
     KMeansModel,
     LloydState,
     Points,
@@ -18,6 +19,7 @@ from cfvideo.core.kmeans import (
     nearest,
     prepare,
     seed_centroids,
+    seeding_sample,
 )
 
 faiss = pytest.importorskip("faiss", reason="k-means searches with FAISS: pip install faiss-cpu")
@@ -67,6 +69,16 @@ def test_inertia_is_close_to_scikit_learns_from_the_same_start() -> None:
     assert ours.objective[-1] == pytest.approx(theirs.inertia_, rel=0.005)
 
 
+def test_a_points_distance_does_not_depend_on_its_company() -> None:
+    rng = np.random.default_rng(0)
+    points, centroids = rng.normal(size=(5000, 24)).astype(np.float32), rng.normal(size=(40, 24)).astype(np.float32)
+    ids, distances = nearest(points, centroids)
+    for start, stop in ((0, 1), (7, 300), (4000, 5000)):
+        some_ids, some = nearest(points[start:stop], centroids)
+        assert some.tobytes() == distances[start:stop].tobytes()
+        assert np.array_equal(some_ids, ids[start:stop])
+
+
 def test_nearest_matches_brute_force() -> None:
     rng = np.random.default_rng(0)
     points, centroids = rng.normal(size=(50, 5)).astype(np.float32), rng.normal(size=(7, 5)).astype(np.float32)
@@ -113,6 +125,14 @@ def test_seeds_choose_different_starts_and_repeat_themselves() -> None:
     points = prepare(_mixture(), l2_normalise=True)
     one, again, other = (seed_centroids(points, 9, init="kmeans++", seed=seed) for seed in (0, 0, 1))
     assert one.tobytes() == again.tobytes() != other.tobytes()
+
+
+def test_the_seeding_sample_does_not_depend_on_blocks() -> None:
+    points = prepare(_mixture(), l2_normalise=True)
+    whole = seeding_sample(lambda: iter([points]), 600, 2, seed=0)
+    pieces = seeding_sample(lambda: iter([points[:5], points[5:400], points[400:]]), 600, 2, seed=0)
+    assert len(whole) == 2 * SEEDING_ROWS_PER_CENTROID
+    assert whole.tobytes() == pieces.tobytes()
 
 
 def test_state_and_model_round_trip(tmp_path: Path) -> None:

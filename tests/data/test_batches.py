@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,15 +15,19 @@ import torch
 from cfvideo.core.errors import ConfigError
 from cfvideo.core.index import Index
 from cfvideo.core.records import Batch, Draws, Reading
+from cfvideo.data import row_jobs
 from cfvideo.data.batches import eval_batches, sample_shape, thumbnails, train_batches
 from cfvideo.data.clip_sampling import uniform_starts
-from cfvideo.data.decode import read_frames
+from cfvideo.data.decode import decode_frames, read_frames
 from cfvideo.data.transforms import MEAN, STD, eval_clip
+from cfvideo.data.workers import WorkerPool
+from tests.data.test_workers import FAULTY
 from tests.synthetic import Recipe, numbers_of, write_audio_only, write_video
 
 VIEW = {"num_frames": 4, "frame_stride": 2, "short_edge_px": 32, "crop_px": 32, "flip": False}
 SPAN = 7
 LENGTHS = [20, 31, 1, 8, 5]
+BAD_TO_7 = {6: "missing", 7: "no_video"}
 BAD = {5: "undecodable", 6: "missing", 7: "no_video", 8: "refused", 9: "refused"}
 
 
@@ -163,15 +168,15 @@ def test_bad_rows_of_an_eval_batch(index: Index) -> None:
 
 
 def test_one_decode_serves_all_views(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cfvideo.data import batches
+    from cfvideo.data import jobs
 
     calls: list[Path] = []
 
     def counted(path: Path, **rest: Any) -> Any:
         calls.append(path)
-        return read_frames(path, **rest)
+        return decode_frames(path, **rest)
 
-    monkeypatch.setattr(batches, "read_frames", counted)
+    monkeypatch.setattr(jobs, "decode_frames", counted)
     all_eval(index, [0, 1], num_views=6)
     assert sorted(path.name for path in calls) == ["0.mp4", "1.mp4"]
 
@@ -183,6 +188,74 @@ def test_thumbnails(index: Index) -> None:
         assert picture is not None
         assert picture.shape == (16, 16, 3)
         assert numbers_of(picture[None]) == [number]
+
+
+def child_processes() -> list[str]:
+    return [pid for file in Path(f"/proc/{os.getpid()}/task").glob("*/children") for pid in file.read_text().split()]
+
+
+def test_workers_change_neither_order_nor_content(index: Index) -> None:
+    view = VIEW | {"short_edge_px": 40, "flip": True}
+    steps = [draws([0, 5, 3, 1], 1), draws([2], 1), draws([4, 9, 0], 2), draws([], 2), draws([1, 3], 2)]
+
+    def everything(workers: int) -> list[Batch]:
+        reading = Reading(workers=workers)
+        return [*train_batches(index, steps, view=view, seed=5, reading=reading),
+                *eval_batches(index, np.arange(10), view=view, num_views=2, batch_rows=4, reading=reading)]
+
+    before = child_processes()
+    reference = everything(workers=0)
+    for workers in (1, 4):
+        for batch, expected in zip(everything(workers), reference, strict=True):
+            assert torch.equal(batch.data, expected.data)
+            assert batch.rows.tolist() == expected.rows.tolist()
+            assert batch.valid.tolist() == expected.valid.tolist()
+            assert [str(one) for one in batch.failures] == [str(one) for one in expected.failures]
+        assert child_processes() == before
+    pictures = [list(thumbnails(index, [1, 5, 0], height_px=16, reading=Reading(workers=n))) for n in (0, 2)]
+    np.testing.assert_equal(pictures[1], pictures[0])
+
+
+def test_a_consumer_that_stops_early_leaves_no_process(index: Index) -> None:
+    before = child_processes()
+    batches = train_batches(index, (draws([step % 5]) for step in range(1000)), view=VIEW, seed=0,
+                            reading=Reading(workers=2))
+    next(batches)
+    assert len(child_processes()) > len(before)
+    batches.close()  # type: ignore[attr-defined]
+    assert child_processes() == before
+
+
+def test_a_worker_that_dies_over_a_row_costs_that_row(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_jobs, "WorkerPool", lambda **given: WorkerPool(**{**given, "command": FAULTY}))
+    path = Path(index.root) / "5.mp4"
+    whole = path.read_text()
+    path.write_text("FAULT segfault")
+    try:
+        (batch,) = eval_batches(index, np.arange(4, 8), view=VIEW, num_views=1, batch_rows=4,
+                                reading=Reading(workers=2))
+    finally:
+        path.write_text(whole)
+    assert {failure.row: failure.status for failure in batch.failures} == BAD_TO_7 | {5: "crashed"}
+    assert batch.valid.tolist() == [True, False, False, False]
+
+
+def test_rows_known_to_be_bad_are_not_opened(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cfvideo.data import jobs
+
+    opened: list[str] = []
+
+    def counted(path: Path, **rest: Any) -> Any:
+        opened.append(path.name)
+        return decode_frames(path, **rest)
+
+    monkeypatch.setattr(jobs, "decode_frames", counted)
+    known = {index.content_hash: {1: ("timeout", "hung twice")}, "0" * 64: {0: ("missing", "of another index")}}
+    (batch,) = train_batches(index, [draws([0, 1])], view=VIEW, seed=0, reading=Reading(known_bad=known))
+    assert opened == ["0.mp4"]
+    assert batch.valid.tolist() == [True, False]
+    assert [(one.row, one.path, one.status, one.cause) for one in batch.failures] == [
+        (1, "1.mp4", "timeout", "hung twice")]
 
 
 @pytest.mark.parametrize("call", [

@@ -10,23 +10,10 @@ from pathlib import Path
 import pytest
 
 from cfvideo.core.errors import DataError
-from cfvideo.core.index import Index
+from cfvideo.core.specs import FORMATS
+from cfvideo.data import formats
 from cfvideo.data.formats import read_index
-
-
-def touch(root: Path, *names: str) -> None:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(b"1234")
-
-
-def names_of(index: Index) -> list[str]:
-    return [index.name_of(row) for row in range(index.num_rows)]
-
-
-def labels_of(index: Index) -> list[list[int]]:
-    return [index.labels_of(row).tolist() for row in range(index.num_rows)]
-
+from tests.data.format_files import labels_of, names_of, touch, write_list
 
 # --- kinetics ---------------------------------------------------------------------------------------------------
 
@@ -93,11 +80,6 @@ def test_kinetics_without_videos(tmp_path: Path, make: Callable[[Path], object],
 
 
 # --- sports1m ---------------------------------------------------------------------------------------------------
-
-def write_list(folder: Path, content: bytes, name: str = "train.txt") -> Path:
-    (folder / name).write_bytes(content)
-    return folder / name
-
 
 def test_sports1m(tmp_path: Path) -> None:
     touch(tmp_path, "a b.mp4", "c.mp4")
@@ -220,5 +202,6 @@ def test_weak_labels_in_a_given_space(tmp_path: Path) -> None:
 
 
 def test_unknown_format(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="allowed: kinetics, sports1m, weak_labels"):
+    assert tuple(formats.FORMATS) == FORMATS
+    with pytest.raises(DataError, match=f"allowed: {', '.join(FORMATS)}"):
         read_index(format="kinetcs", path=tmp_path)

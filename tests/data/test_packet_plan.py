@@ -59,7 +59,7 @@ def test_runs(wanted: list[int], runs: list[range]) -> None:
     planned = table(OPEN)
     assert planned.runs(wanted) == runs
     entries = planned.entries(wanted, runs)
-    assert all(planned.stamps[run.start].pts in entries.values() for run in runs)
+    assert all(planned.times[run.start] in entries.values() for run in runs)
 
 
 def vp9_head(profile: int, shows_existing: int, shown: int) -> int:

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cfvideo.data.decode import probe, read_frames
-from cfvideo.data.pixels import fixed_height, short_edge
+from cfvideo.data.pixels import Painter, fixed_height, short_edge
 from tests.synthetic import number_of, write_frames, write_kind
 
 FIRST = [0]
@@ -59,6 +59,40 @@ def test_orientation_is_applied(tmp_path: Path, name: str, extension: str) -> No
     small = read_frames(path, choose=lambda n: FIRST, resize=short_edge(24))[0]
     assert small.shape == (32, 24, 3) if info.transposed else (24, 32, 3)
     assert number_of(small) == number_of(shown)
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_a_crop_is_the_part_of_the_picture_as_displayed(tmp_path: Path, name: str) -> None:
+    (a, b, c, d), _ = MATRICES[name]
+    path = write_kind(tmp_path, "gop12", num_frames=3, first_number=0b1011_0010_0001_0111,
+                      matrix=(a * UNIT, b * UNIT, 0, c * UNIT, d * UNIT, 0, 0, 0, 1 << 30))
+    whole = read_frames(path, choose=range, resize=short_edge(24))
+    asked: list[tuple[int, int]] = []
+
+    def crop(height: int, width: int) -> tuple[int, int, int]:
+        asked.append((height, width))
+        return 3, 5, 17
+
+    part = read_frames(path, choose=range, resize=short_edge(24), crop=crop)
+    assert asked == [whole.shape[1:3]]
+    np.testing.assert_array_equal(part, whole[:, 3:20, 5:22])
+
+
+def test_planar_pictures_are_the_packed_ones(tmp_path: Path) -> None:
+    """swscale's two ways from the same pixels to RGB: within 1 level, and hardly ever apart."""
+    from av import VideoFrame
+    from av.video.reformatter import VideoReformatter
+
+    rng = np.random.default_rng(3)
+    for size in ((340, 256), (85, 63)):
+        frame = VideoFrame.from_ndarray(rng.integers(0, 256, (size[1], size[0], 3)).astype(np.uint8), "rgb24")
+        frame = VideoReformatter().reformat(frame, format="yuv420p")
+        painter = Painter(short_edge(40))
+        painted = painter.orient(painter.paint(frame)[None])[0].astype(int)
+        packed = VideoReformatter().reformat(frame, *short_edge(40)(*size), "rgb24", interpolation=0x46002)
+        reference = packed.to_ndarray().astype(int)
+        assert np.abs(painted - reference).max() <= 1
+        assert (painted != reference).mean() < 0.01
 
 
 # --- colour -----------------------------------------------------------------------------------------------------

@@ -109,3 +109,29 @@ def test_an_interrupt_while_waiting_drops_what_waits() -> None:
         list(in_order([(0, list(range(50))), (1, list(range(50, 100)))], work, threads=1))
     assert decode_threads() == 0
     assert len(started) < 100
+
+
+def test_closing_cuts_running_work_short() -> None:
+    released = threading.Event()
+    waiting = threading.Semaphore(0)
+
+    def work(item: int) -> int:
+        if item:
+            waiting.release()
+            assert released.wait(timeout=60)
+        return item
+
+    results = in_order(endless([]), work, threads=2, stop=released.set)
+    assert next(results) == (0, [0])
+    waiting.acquire()
+    results.close()
+    assert released.is_set()
+    assert decode_threads() == 0
+
+
+def test_stop_is_called_at_the_end_and_after_errors_too() -> None:
+    calls: list[str] = []
+    assert list(in_order([(0, [1])], lambda item: item, threads=1, stop=lambda: calls.append("end"))) == [(0, [1])]
+    with pytest.raises(ZeroDivisionError):
+        list(in_order([(0, [0])], lambda item: 1 // item, threads=1, stop=lambda: calls.append("error")))
+    assert calls == ["end", "error"]

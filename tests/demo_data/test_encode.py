@@ -40,6 +40,16 @@ def test_bytes_depend_on_the_frames_alone(frames: NDArray[np.uint8]) -> None:
     assert encode_mp4(frames) != encode_mp4(frames[::-1])
 
 
+def test_vp9_reads_back_as_the_same_frames_in_order(frames: NDArray[np.uint8]) -> None:
+    data = encode_mp4(frames, "vp9")
+    assert data == encode_mp4(frames, "vp9")
+    with av.open(io.BytesIO(data)) as container:
+        assert container.streams.video[0].codec.name == "vp9"
+        decoded = list(container.decode(container.streams.video[0]))
+    lightness = np.array([frame.to_ndarray(format="rgb24").mean() for frame in decoded])
+    assert np.abs(lightness - frames.mean(axis=(1, 2, 3))).max() < 4
+
+
 def test_odd_sizes_are_refused_with_the_reason(frames: NDArray[np.uint8]) -> None:
     with pytest.raises(DataError, match="must be even"):
         encode_mp4(np.ascontiguousarray(frames[:, :47]))

@@ -162,7 +162,7 @@ def test_bad_files_become_invalid_rows(data: Path, tmp_path: Path) -> None:
     listed = [path.read_text() for path in (tmp_path / "out/stages/extract").glob("*/failures.csv")]
     lines = sorted(line.split(",")[1] for text in listed for line in text.splitlines()[1:])
     assert lines == [f"videos/{number:02d}.mp4" for number in (3, 4, 5, 6)]
-    code, said = _run(_config(tmp_path, spoiled), "DATA.MAX_BAD_SHARE", "0.1", "EXTRACT.NUM_CLIPS", "1")
+    code, said = _run(_config(tmp_path, spoiled), "DATA.MAX_BAD_SHARE", "0.1")
     assert code == 4
     assert "DATA.MAX_BAD_SHARE" in said
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cfvideo.core.durable import write_json
 from cfvideo.core.errors import ConfigError, IntegrityError
 from cfvideo.core.faults import fault_point
-from cfvideo.core.features import FeatureStore
+from cfvideo.core.features import FeatureBlock, FeatureStore
 from cfvideo.core.index import Index
 from cfvideo.core.kmeans import (
     KMeansModel,
@@ -21,9 +21,11 @@ from cfvideo.core.kmeans import (
     lloyd_step,
     prepare,
     seed_centroids,
+    seeding_sample,
 )
 from cfvideo.core.pseudo_labels import PseudoLabels, assign
 from cfvideo.core.randomness import numpy_generator
+from cfvideo.core.screen import Task
 from cfvideo.core.stage import Workspace
 
 _STATE = "state.safetensors"
@@ -63,22 +65,22 @@ def run_cluster(work: Workspace, *, num_clusters: int, num_iterations: int, l2_n
 
     state = _resume(work)
     if state is None:
-        state = LloydState(seed_centroids(np.concatenate(list(blocks())), num_clusters, init=init, seed=seed))
+        sample = seeding_sample(blocks, num_points, num_clusters, seed=seed)
+        state = LloydState(seed_centroids(sample, num_clusters, init=init, seed=seed))
     with work.screen.task(work.title, num_iterations, "iterations", done=len(state.objective)) as task:
         while len(state.objective) < num_iterations and not converged(state.objective, tolerance):
             state = lloyd_step(blocks, state)
-            state.save(work.folder / _STATE)
+            state.save(work.scratch / _STATE)
             fault_point("iteration")
             task.advance(1, f"objective {state.objective[-1] / num_points:.5f} per row")
             work.stop.check()
     KMeansModel(state.centroids, l2_normalise).save(work.folder / MODEL)
-    (work.folder / _STATE).unlink(missing_ok=True)
     return {"num_points": num_points, "share_of_points": num_points / len(usable), "objective": state.objective,
             "num_split": state.num_split, "num_iterations": len(state.objective)}
 
 
 def _resume(work: Workspace) -> LloydState | None:
-    path = work.folder / _STATE
+    path = work.scratch / _STATE
     if not path.exists():
         return None
     try:
@@ -92,7 +94,8 @@ def run_assign(work: Workspace, *, index: Index, known_labels: NDArray[np.int32]
     """Pseudo-labels of every row of D_cf under inputs["kmeans"], with their agreement with `known_labels` int [N]."""
     store = FeatureStore.open(work.inputs["features"].folder)
     model = KMeansModel.load(work.inputs["kmeans"].file(MODEL))
-    labels = assign(store.blocks(), model, index_hash=index.content_hash)
+    with work.screen.task(work.title, store.num_rows, "rows") as task:
+        labels = assign(_noted(store.blocks(), task, work), model, index_hash=index.content_hash)
     labels.save(work.folder / LABELS)
     fault_point("labels")
     scores = agreement(labels, known_labels)
@@ -102,6 +105,14 @@ def run_assign(work: Workspace, *, index: Index, known_labels: NDArray[np.int32]
              "largest": int(sizes.max()), "scores": scores}
     write_json(work.folder / "clusters.json", {**facts, "sizes": sizes.tolist()})
     return facts
+
+
+def _noted(blocks: Iterator[FeatureBlock], task: Task, work: Workspace) -> Iterator[FeatureBlock]:
+    """The same blocks; tells the screen and honours signals."""
+    for block in blocks:
+        yield block
+        task.advance(len(block.features))
+        work.stop.check()
 
 
 def agreement(labels: PseudoLabels, known: NDArray[np.int32]) -> dict[str, float]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -19,6 +21,10 @@ from cfvideo.core.network_file import FILE_NAME, load_network
 from cfvideo.core.records import Batch, Modality, Reading
 from cfvideo.core.screen import Task
 from cfvideo.core.stage import Workspace
+from cfvideo.core.tensors import load_header
+
+# A slow disk or a full memory looks like this too: a resumed run tries such rows again.
+PASSING_FAILURES = ("timeout", "crashed")
 
 
 def run_extract(work: Workspace, *, modality: Modality, index: Index, view: Mapping[str, Any], layer: str,
@@ -29,6 +35,7 @@ def run_extract(work: Workspace, *, modality: Modality, index: Index, view: Mapp
     cast(nn.Module, network).to(device)
     identity = {"index": index.content_hash, "network": work.inputs["network"].manifest["fingerprint"],
                 "layer": layer, "num_views": num_views, "decoder": reading.decoder}
+    _drop_unusable_shards(work.folder, shard_rows)
     store = FeatureStore(work.folder, num_rows=index.num_rows, shard_rows=shard_rows, identity=identity)
     done = index.num_rows - sum(stop - start for start, stop in store.missing())
     with work.screen.task(work.title, index.num_rows, "rows", done=done) as task:
@@ -36,14 +43,37 @@ def run_extract(work: Workspace, *, modality: Modality, index: Index, view: Mapp
             rows = np.arange(start, stop, dtype=np.int64)
             batches = modality.eval_batches(index, rows, view=view, num_views=num_views, reading=reading,
                                             batch_rows=max(1, batch_size // num_views))
-            features, failures = _shard(network, batches, layer, num_views, stop - start, start, device, task, work)
-            store.write(start, stop, features, failures)
+            used = Counter[str]()
+            features, failures = _shard(network, _counted(batches, used), layer, num_views, stop - start, start, device,
+                                        task, work)
+            store.write(start, stop, features, failures, used)
             fault_point("shard")
-            bad = store.failures()
-            check_ceiling(len(bad), index.num_rows, max_bad_share=max_bad_share, where=work.title,
-                          last=str(list(bad.items())[-1:]))
+            _check(store, max_bad_share, work.title)
+    _check(store, max_bad_share, work.title)  # shards of an earlier attempt that failed here must fail again
     write_failures(work.folder, index, store.failures())
-    return {"num_rows": index.num_rows, "num_bad_rows": len(store.failures()), "dim": _dim(store)}
+    return {"num_rows": index.num_rows, "num_bad_rows": len(store.failures()), "dim": _dim(store),
+            "decoders": store.decoders()}
+
+
+def _check(store: FeatureStore, max_bad_share: float, where: str) -> None:
+    bad = store.failures()
+    check_ceiling(len(bad), store.num_rows, max_bad_share=max_bad_share, where=where, last=str(list(bad.items())[-1:]))
+
+
+def _drop_unusable_shards(folder: Path, shard_rows: int) -> None:
+    """Forget shards of another size, and those with failures that may be the machine's and not the file's."""
+    for path in folder.glob("rows-*.safetensors"):
+        header = load_header(path)
+        passing = any(status in PASSING_FAILURES for status, _ in header["failures"].values())
+        if header["shard_rows"] != shard_rows or passing:
+            path.unlink()
+
+
+def _counted(batches: Iterable[Batch], used: Counter[str]) -> Iterator[Batch]:
+    """The same batches; adds up which decoders their rows came from."""
+    for batch in batches:
+        used.update(batch.decoders)
+        yield batch
 
 
 def _dim(store: FeatureStore) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -75,14 +74,13 @@ def run_train(work: Workspace, *, modality: Modality, index: Index, recipe: Reci
 
     trainer = Trainer(network=cast(nn.Module, network), labels=labels, budget=recipe.budget, batches=batches,
                       optimizer=_optimizer(network, recipe), max_bad_rows=int(max_bad_share * len(rows)),
-                      folder=work.folder, events=work.events, device=device)
+                      folder=work.folder, scratch=work.scratch, events=work.events, device=device)
     with work.screen.task(work.title, recipe.budget.max_samples, "clips") as task:
         progress = trainer.run(task=task, stop=work.stop)
     accuracy = _label_accuracy(work, network, modality, index, labels, recipe, reading, device)
     cast(nn.Module, network).cpu()
     save_network(work.folder, network, architecture=recipe.architecture, num_classes=num_classes, view=recipe.view)
     write_failures(work.folder, index, {int(row): why for row, why in progress.bad_rows.items()})
-    trainer.checkpoints.clear()
     return {"num_classes": num_classes, "num_rows": len(rows), "num_unlabelled": len(labels) - len(rows),
             "num_bad_rows": len(progress.bad_rows), "label_accuracy": accuracy,
             "epochs": round(recipe.budget.max_samples / len(rows), 2)}
@@ -100,16 +98,13 @@ def _label_accuracy(work: Workspace, network: Backbone, modality: Modality, inde
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), _NUM_MEMORY_ROWS)).astype(np.int64)]
     cast(nn.Module, network).eval()
     right = seen = 0
-    with torch.no_grad():
+    task = work.screen.task(f"{work.title}, labels remembered", len(rows), "rows")
+    with torch.no_grad(), task as line:
         for batch in modality.eval_batches(index, rows, view=recipe.view, num_views=1, reading=reading,
                                            batch_rows=min(recipe.budget.batch_size, 64)):
             predicted = network(batch.data.to(device)).argmax(dim=1).cpu().numpy()
             right += int((predicted[batch.valid] == labels[batch.rows[batch.valid]]).sum())
             seen += int(batch.valid.sum())
+            line.advance(int((batch.rows >= 0).sum()))
             work.stop.check()
     return right / max(seen, 1)
-
-
-def budget_from(solver: Any) -> Budget:
-    """The Budget inside a SolverSpec."""
-    return Budget(**{field.name: getattr(solver, field.name) for field in dataclasses.fields(Budget)})

@@ -1,0 +1,44 @@
+"""The command: its table, its JSON keys, its errors. Never its timings."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.source_tree import ROOT
+
+KEYS = {f"{workload}_{what}" for workload in ("extract", "train") for what in (
+    "vs_decord_scaled", "vs_decord", "vs_pytorchvideo", "vs_torchcodec", "over_floor")}
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "tools/bench.py", *arguments], cwd=ROOT, capture_output=True, text=True,
+                          check=False, timeout=900, env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"})
+
+
+def test_a_tiny_measurement(tmp_path: Path) -> None:
+    done = bench("decode", "--frames", "36", "--rounds", "1", "--folder", str(tmp_path / "videos"),
+                 "--json", str(tmp_path / "decode.json"))
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "decode.json").read_text())
+    assert result.keys() >= KEYS | {"groups", "reasons", "rounds", "machine", "versions"}
+    for key in KEYS:
+        assert (result[key] is None) == (key in result["reasons"])
+        assert result[key] is None or result[key] > 0
+        assert key in done.stdout
+        assert result[key] is None or result["groups"][key].keys() == {"K250", "K12", "S"}
+    assert result["extract_over_floor"] is not None
+    assert result["machine"]["cores_used"] in (1, None)
+
+
+@pytest.mark.parametrize(("arguments", "code"), [
+    (["decode", "--rounds", "0"], 2), (["decode", "--frames", "0"], 2), ([], 2), (["encode"], 2)])
+def test_command_lines_that_are_wrong(arguments: list[str], code: int) -> None:
+    done = bench(*arguments)
+    assert done.returncode == code
+    assert "error" in done.stderr
