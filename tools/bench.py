@@ -23,7 +23,7 @@ from rich.table import Table
 from cfvideo.bench.decode import GROUPS, measure, one_core, summary
 from cfvideo.bench.sources import SOURCES, shortened
 from cfvideo.core.durable import write_json
-from cfvideo.core.errors import CfError, ConfigError
+from cfvideo.core.errors import ConfigError, exit_code_of
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -59,17 +59,16 @@ def print_ratios(result: dict[str, Any], console: Console) -> None:
         console.print(f"{key}: not measured: {reason}", highlight=False, markup=False, soft_wrap=True)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    arguments, console = parse_arguments(argv), Console()
-    try:
-        result = decode(arguments, console)
-        if arguments.json is not None:
-            write_json(arguments.json, result)
-    except CfError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+def bench(arguments: argparse.Namespace, console: Console) -> None:
+    result = decode(arguments, console)
+    if arguments.json is not None:
+        write_json(arguments.json, result)
     print_ratios(result, console)
-    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parse_arguments(argv)
+    return exit_code_of(lambda: bench(arguments, Console()))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from pathlib import Path
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from cfvideo.core.durable import TMP_SUFFIX
-from cfvideo.core.errors import CfError, ConfigError
+from cfvideo.core.errors import ConfigError, exit_code_of
 from cfvideo.core.index import Index
 from cfvideo.core.interrupt import StopRequest
 from cfvideo.core.screen import Screen
@@ -100,12 +100,7 @@ def quoted(path: Path) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     given = parse_arguments(argv)
-    try:
-        build(given, Screen())
-    except CfError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return exit_code_of(lambda: build(given, Screen()))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from cfvideo.core.errors import CfError, ConfigError, DataError
+from cfvideo.core.errors import ConfigError, DataError, exit_code_of
 from cfvideo.core.index import Index
 from cfvideo.core.interrupt import StopRequest
 from cfvideo.core.lock import output_lock
@@ -132,12 +132,7 @@ def check_data(given: argparse.Namespace, screen: Screen) -> None:
 
 def main(arguments: list[str]) -> int:
     given = parse(arguments)
-    try:
-        check_data(given, Screen())
-    except CfError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return exit_code_of(lambda: check_data(given, Screen()))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from cfvideo.core.errors import CfError, ConfigError
+from cfvideo.core.errors import ConfigError, exit_code_of
 from cfvideo.core.interrupt import StopRequest
 from cfvideo.demo_data.encode import CODECS
 from cfvideo.demo_data.make import Progress as MadeSoFar
@@ -81,12 +81,7 @@ def progress_bar(console: Console) -> Progress:
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    try:
-        make_demo_data(arguments, Console())
-    except CfError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return exit_code_of(lambda: make_demo_data(arguments, Console()))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from cfvideo.core.cli import run
 from cfvideo.core.config import help_text
-from cfvideo.core.errors import CfError
+from cfvideo.core.errors import exit_code_of
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -47,18 +47,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def main(arguments: list[str]) -> int:
     given = parse(arguments)
-    try:
-        if given.help_config is not None:
-            print(help_text(given.help_config))
-            return 0
-        from cfvideo.modality import VIDEO
+    if given.help_config is not None:
+        return exit_code_of(lambda: print(help_text(given.help_config)))
+    from cfvideo.modality import VIDEO
 
-        command = shlex.join(["python", "tools/run_net.py", *arguments])
-        return run(VIDEO, files=given.cfg or [], overrides=given.overrides, stages=given.stages,
-                   dry_run=given.dry_run, command=command)
-    except CfError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    command = shlex.join(["python", "tools/run_net.py", *arguments])
+    return exit_code_of(lambda: run(VIDEO, files=given.cfg or [], overrides=given.overrides, stages=given.stages,
+                                    dry_run=given.dry_run, command=command))
 
 
 if __name__ == "__main__":

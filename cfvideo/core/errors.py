@@ -12,11 +12,23 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+
 
 class CfError(Exception):
     """Base of the errors below; `exit_code` is what tools/run_net.py returns."""
 
     exit_code = 1
+
+
+def exit_code_of(work: Callable[[], int | None]) -> int:
+    """Run a command's work: its exit code (None: 0), or the code of the CfError it raised, said on stderr."""
+    try:
+        return work() or 0
+    except CfError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
 
 
 class ConfigError(CfError):

@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cfvideo.core.errors import DataError
+from cfvideo.core.splitmix import splitmix64
 
 SCHEMA = pa.schema([
     pa.field("path", pa.large_binary(), nullable=False),
@@ -108,11 +109,6 @@ def bytes_of(paths: pa.Array) -> NDArray[np.uint8]:
 
 
 def hashed(seed: int, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Counter-based random numbers: uint64 of (seed, row), by SplitMix64 (Steele et al., 2014)."""
+    """Counter-based random numbers: uint64 of (seed, row), by SplitMix64."""
     start = np.random.SeedSequence(seed).generate_state(1, np.uint64)
-    with np.errstate(over="ignore"):
-        z = start + (rows.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        mixed: NDArray[np.uint64] = z ^ (z >> np.uint64(31))
-    return mixed
+    return splitmix64(start + (rows.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15))

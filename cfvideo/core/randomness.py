@@ -6,7 +6,6 @@ import zlib
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 
 def numpy_generator(seed: int, purpose: str, *words: int) -> np.random.Generator:
@@ -23,12 +22,3 @@ def torch_generator(seed: int, purpose: str) -> torch.Generator:
     """As `numpy_generator`, for torch on the CPU."""
     state = np.random.SeedSequence([seed, zlib.crc32(purpose.encode())]).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))
-
-
-def splitmix64(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Hash uint64 counters to uint64: the finaliser of SplitMix64 (Steele et al., 2014)."""
-    with np.errstate(over="ignore"):
-        z = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    out: NDArray[np.uint64] = z ^ (z >> np.uint64(31))
-    return out

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from cfvideo.core.randomness import splitmix64
 from cfvideo.core.records import Draws
+from cfvideo.core.splitmix import splitmix64
 
 _ROUNDS = 6
 

@@ -50,4 +50,6 @@ def _entry(key: Key) -> str:
     kind = f"list of {key.kind.__name__}" if key.many else key.kind.__name__
     default = json.dumps(key.default, ensure_ascii=False)
     meaning = textwrap.fill(key.doc, _WIDTH, initial_indent="    ", subsequent_indent="    ")
-    return f"{key.name}  {kind}, default {default}, allowed: {allowed(key)}\n{meaning}"
+    head = textwrap.fill(f"{key.name}  {kind}, default {default}, allowed: {allowed(key)}", _WIDTH,
+                         subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    return f"{head}\n{meaning}"
