@@ -1,6 +1,6 @@
 """Make the demo's videos: digits in motion over photographs, with a social site's unreliable hashtags.
 
-    python tools/make_demo_data.py                          # data/demo, about 1,900 videos, well under a minute
+    python tools/make_demo_data.py                          # data/demo, 2,864 videos, well under a minute
     python tools/make_demo_data.py --size small --out data/demo_small
 
 Running it again completes an interrupted data set and leaves a complete one alone. Exit codes: 0 done, 2 the command
