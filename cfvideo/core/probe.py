@@ -54,7 +54,8 @@ class _Probe:
 
     def scores(self, features: Features, num_classes: int) -> NDArray[np.float64]:
         """Log-probabilities [N, num_classes]; classes never seen in training score -inf."""
-        seen = self.model.predict_log_proba(self._standardised(features))
+        with np.errstate(divide="ignore"):  # a probability that rounds to 0 ranks last, as it should
+            seen = self.model.predict_log_proba(self._standardised(features))
         out = np.full((len(features), num_classes), -np.inf)
         out[:, self.model.classes_] = seen
         return out
