@@ -43,6 +43,7 @@ EXTRAS = {
         f"decord==0.6.0; {LINUX_X86}",  # no other wheels exist
         "hypothesis>=6.100",
         "mypy>=1.15",
+        "pytorchvideo==0.1.5",  # its samplers and readers are what ours are compared with
         "pytest>=8.2",
         "pytest-timeout>=2.3",
         "ruff>=0.9",
