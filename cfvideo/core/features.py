@@ -74,8 +74,10 @@ class FeatureStore:
         return [shard for shard in self.shards() if not (self.folder / self._name(*shard)).exists()]
 
     def write(self, start: int, stop: int, features: NDArray[np.float32], failures: Mapping[int, tuple[str, str]],
-              decoders: Mapping[str, int] | None = None) -> None:
+              decoders: Mapping[str, int] | None = None) -> dict[int, tuple[str, str]]:
         """Publish one shard: float32 [stop - start, D], and row -> (status, cause) for the undecodable rows.
+
+        Returns what it recorded as failures, in the same form.
 
         decoders: how many rows each decoder has decoded.
 
@@ -95,6 +97,7 @@ class FeatureStore:
                   "failures": {str(row): list(why) for row, why in sorted(failures.items())}}
         tensors = {"features": torch.from_numpy(half), "status": torch.from_numpy(status)}
         save_tensors(self.folder / self._name(start, stop), tensors, header)
+        return failures
 
     def decoders(self) -> dict[str, int]:
         """Rows by what has decoded them, over all finished shards."""

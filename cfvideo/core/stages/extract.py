@@ -37,27 +37,28 @@ def run_extract(work: Workspace, *, modality: Modality, index: Index, view: Mapp
                 "layer": layer, "num_views": num_views, "decoder": reading.decoder}
     _drop_unusable_shards(work.folder, shard_rows)
     store = FeatureStore(work.folder, num_rows=index.num_rows, shard_rows=shard_rows, identity=identity)
-    done = index.num_rows - sum(stop - start for start, stop in store.missing())
+    missing, bad = store.missing(), store.failures()
+    done = index.num_rows - sum(stop - start for start, stop in missing)
     with work.screen.task(work.title, index.num_rows, "rows", done=done) as task:
-        for start, stop in store.missing():
+        for start, stop in missing:
             rows = np.arange(start, stop, dtype=np.int64)
             batches = modality.eval_batches(index, rows, view=view, num_views=num_views, reading=reading,
                                             batch_rows=max(1, batch_size // num_views))
             used = Counter[str]()
             features, failures = _shard(network, _counted(batches, used), layer, num_views, stop - start, start, device,
                                         task, work)
-            store.write(start, stop, features, failures, used)
+            bad |= store.write(start, stop, features, failures, used)
             fault_point("shard")
-            _check(store, max_bad_share, work.title)
-    _check(store, max_bad_share, work.title)  # shards of an earlier attempt that failed here must fail again
-    write_failures(work.folder, index, store.failures())
-    return {"num_rows": index.num_rows, "num_bad_rows": len(store.failures()), "dim": _dim(store),
+            _check(bad, index, max_bad_share, work.title)
+    _check(bad, index, max_bad_share, work.title)  # shards of an earlier attempt that failed here must fail again
+    write_failures(work.folder, index, bad)
+    return {"num_rows": index.num_rows, "num_bad_rows": len(bad), "dim": _dim(store),
             "decoders": store.decoders()}
 
 
-def _check(store: FeatureStore, max_bad_share: float, where: str) -> None:
-    bad = store.failures()
-    check_ceiling(len(bad), store.num_rows, max_bad_share=max_bad_share, where=where, last=str(list(bad.items())[-1:]))
+def _check(bad: dict[int, tuple[str, str]], index: Index, max_bad_share: float, where: str) -> None:
+    last = [next(reversed(bad.items()))] if bad else []
+    check_ceiling(len(bad), index.num_rows, max_bad_share=max_bad_share, where=where, last=str(last))
 
 
 def _drop_unusable_shards(folder: Path, shard_rows: int) -> None:
