@@ -1,4 +1,4 @@
-"""Config files and KEY VALUE overrides -> RunSpec, and back. The dataclasses of specs.py are the schema.
+"""Config files and KEY VALUE overrides -> RunSpec, and back. The dataclasses of specs/ are the schema.
 
 The way of a value: `files` reads YAML (`yaml_nodes`, `settings`, `scalars` say what is refused), `schema` knows the
 keys, `values` checks type, range and choices, `tree` merges, `checks` looks at keys together.
@@ -43,7 +43,7 @@ def flatten(spec: object, prefix: str = "", *, neutral: bool = True) -> dict[str
     """A spec, whole or part, as {"N_PRE.CLIP.NUM_FRAMES": 32, ...}, tuples as lists.
 
     Args:
-        spec: any dataclass of specs.py.
+        spec: any dataclass of specs/.
         prefix: what its keys begin with, such as N_PRE.CLIP.
         neutral: False leaves out the keys that cannot change a result.
     """

@@ -1,4 +1,4 @@
-"""The keys of a config, read off the dataclasses of specs.py.
+"""The keys of a config, read off the dataclasses of specs/.
 
 A field `num_frames` of the dataclass in the field `clip` is the key `CLIP.NUM_FRAMES`. Where users choose names
 themselves (field metadata "open") the key carries the pattern <NAME>: `D_TAR.<NAME>.TRAIN`.

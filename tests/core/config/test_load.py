@@ -197,7 +197,7 @@ def test_a_list_of_texts_is_read_as_a_list_on_the_command_line() -> None:
 
 
 def test_every_key_is_a_decision() -> None:
-    """A knob that comes or goes changes this file too: `keys.txt` is the list, in the order of specs.py."""
+    """A knob that comes or goes changes this file too: `keys.txt` is the list, in the order of specs/."""
     listed = (Path(__file__).parent / "keys.txt").read_text(encoding="utf-8").split()
     assert list(schema_of(RunSpec).keys) == listed
 

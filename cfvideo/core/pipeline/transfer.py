@@ -1,0 +1,31 @@
+"""The stages that judge a network on a target: features of both splits, then a probe."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from cfvideo.core.config import flatten
+from cfvideo.core.pipeline.context import Context
+from cfvideo.core.pipeline.features import extract_stage
+from cfvideo.core.stage import Cost, Stage
+from cfvideo.core.stages.probe import run_probe
+
+
+def transfer_stages(context: Context, seed: int, name: str, network: Stage, target: str) -> list[Stage]:
+    """Features of the target's two splits under one network, and the linear probe on them."""
+    train, test = context.data.targets[target]
+    clips, expected = context.spec.probe.num_clips, context.spec.d_tar[target].expected_rows
+    about = {"target": target}
+    on_train = extract_stage(context, seed, name, network, train, f"{target} train", num_clips=clips, about=about,
+                             expected_rows=expected)
+    on_test = extract_stage(context, seed, name, network, test, f"{target} test", num_clips=clips, about=about,
+                            expected_rows=0)
+    spec = context.spec.probe
+    keys = {**flatten(spec, "PROBE", neutral=False), "SEED": seed, "train": train.content_hash,
+            "test": test.content_hash}
+    run = partial(run_probe, train=train, test=test, strengths=spec.strengths, holdout=spec.holdout,
+                  max_iterations=spec.max_iterations, seed=seed)
+    cost = Cost(rows=on_train.cost.rows + on_test.cost.rows)
+    probe = Stage("probe", f"seed {seed}: {name} on {target}", keys, {"train": on_train, "test": on_test}, run,
+                  cost, {"seed": seed, "network": name, **about})
+    return [on_train, on_test, probe]

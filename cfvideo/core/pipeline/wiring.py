@@ -1,0 +1,66 @@
+"""Which stage feeds which: a RunSpec and its data sets become a list of stages, in order. This package is the only
+place where specs meet stages; below it, functions take plain arguments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+
+from cfvideo.core.datasets import DataSets
+from cfvideo.core.pipeline.clusters import assign_stage, check_clusters, cluster_stage
+from cfvideo.core.pipeline.context import Context
+from cfvideo.core.pipeline.features import cf_features_stage
+from cfvideo.core.pipeline.training import pretrain_stage, train_cf_stage, untrained_stage
+from cfvideo.core.pipeline.transfer import transfer_stages
+from cfvideo.core.records import Modality
+from cfvideo.core.specs import RunSpec
+from cfvideo.core.stage import Stage
+from cfvideo.core.stages.report import Cover, run_report
+
+STAGE_NAMES = ("untrained", "pretrain", "extract", "cluster", "assign", "train_cf", "probe", "report")
+
+
+@dataclass
+class Pipeline:
+    """Builds the stages of one run.
+
+    statuses: fingerprint -> run | reused, filled while the run goes on, shown by the report.
+    """
+
+    spec: RunSpec
+    modality: Modality
+    data: DataSets
+    device: torch.device
+    cover: Cover
+    statuses: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.context = Context(self.spec, self.modality, self.data, self.device)
+
+    def stages(self) -> list[Stage]:
+        """All stages, each after its inputs, the report last."""
+        check_clusters(self.context)
+        every = [stage for seed in self.spec.seeds for stage in self._of_seed(seed)]
+        return [*every, self._report(every)]
+
+    def _of_seed(self, seed: int) -> list[Stage]:
+        context = self.context
+        untrained, n_pre = untrained_stage(context, seed), pretrain_stage(context, seed)
+        features = cf_features_stage(context, seed, n_pre)
+        kmeans = cluster_stage(context, seed, features)
+        labels = assign_stage(context, seed, features, kmeans)
+        n_cf = train_cf_stage(context, seed, labels)
+        chain = [untrained, n_pre, features, kmeans, labels, n_cf]
+        for name, stage in (("untrained", untrained), ("n_pre", n_pre), ("n_cf", n_cf)):
+            for target in self.spec.d_tar:
+                chain += transfer_stages(context, seed, name, stage, target)
+        return chain
+
+    def _report(self, every: list[Stage]) -> Stage:
+        run = partial(run_report, stages=every, cover=self.cover, statuses=self.statuses, modality=self.modality,
+                      d_cf=self.data.d_cf, reading=self.context.reading)
+        inputs = {stage.fingerprint: stage for stage in every}
+        return Stage("report", self.spec.name, {"config": self.cover.config_yaml}, inputs, run)

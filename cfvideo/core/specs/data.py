@@ -1,0 +1,54 @@
+"""Keys of data sets and of reading them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cfvideo.core.specs.knobs import knob
+
+FORMATS = ("kinetics", "kinetics_csv", "sports1m", "sthsth_v1", "sthsth_v2", "path_label", "mmaction2",
+           "mmaction2_offset", "folder", "weak_labels", "tar", "index")
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """A data set to train on. Its rows are fixed by an index, whose content hash stands in for these keys."""
+
+    format: str = knob("weak_labels", "how the data set lies on disk: a folder of class folders (kinetics), JSON lines "
+                       "with path and tags (weak_labels), what tools/build_index.py made (index), ...; "
+                       "cfvideo/data/formats/README.md shows each", choices=FORMATS, neutral=True)
+    path: str = knob("", "the folder (kinetics, folder, tar), the shards (tar) or the list file; empty D_CF.PATH: as "
+                     "D_PRE", neutral=True)
+    root: str = knob("", "folder that the list's paths start from; empty: the list's own folder", neutral=True)
+    min_rows_per_label: int = knob(1, "labels with fewer rows are dropped (paper, supplement C: 50)", low=1,
+                                   neutral=True)
+    expected_rows: int = knob(0, "rows that --dry-run reckons with while the data is not here yet; 0: not known",
+                              low=0, neutral=True)
+
+
+@dataclass(frozen=True)
+class TargetSpec:
+    """A target task of the linear probe: a train and a test split with clean labels."""
+
+    format: str = knob("kinetics", "as D_PRE.FORMAT", choices=FORMATS, neutral=True)
+    train: str = knob("", "folder or list file of the training split", neutral=True)
+    test: str = knob("", "folder or list file of the test split", neutral=True)
+    root: str = knob("", "folder that the lists' paths start from; empty: each list's own folder", neutral=True)
+    expected_rows: int = knob(0, "as D_PRE.EXPECTED_ROWS, both splits together", low=0, neutral=True)
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """Reading media."""
+
+    decoder: str = knob("auto", "what decodes video where it is exact, PyAV the rest; auto: dali where the networks "
+                        "run on a GPU and DALI is installed, else pyav", neutral=False,
+                        choices=("auto", "pyav", "decord", "torchcodec", "dali"))
+    max_bad_share: float = knob(0.05, "a stage fails (exit 4) when a larger share of rows is undecodable", low=0.0,
+                                high=1.0, neutral=True)
+    max_frame_pixels: int = knob(16_777_216, "larger pictures are refused as decompression bombs", low=1)
+    decode_timeout_seconds: float = knob(60.0, "a decoder process (SYSTEM.DECODE_WORKERS) that takes longer over one "
+                                         "row is killed; the row is tried once more, then given up", low=0.1,
+                                         neutral=True)
+    status: str = knob("", "what tools/check_data.py found: its Parquet, or a folder of them; rows it could not read "
+                       "are invalid at once. Refused (exit 6) where it is of other data", neutral=True)

@@ -1,0 +1,48 @@
+"""Keys of this machine and of the run as a whole; RunSpec holds them all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cfvideo.core.specs.cluster import ClusterSpec, ExtractSpec
+from cfvideo.core.specs.data import DataSpec, SourceSpec, TargetSpec
+from cfvideo.core.specs.knobs import knob, node
+from cfvideo.core.specs.network import NetworkSpec
+from cfvideo.core.specs.probe import ProbeSpec
+
+
+@dataclass(frozen=True)
+class SystemSpec:
+    """This machine. DEVICE, and on a CPU the number of THREADS, change the last bits of what networks compute: what
+    they come to here is part of the fingerprint. The rest changes no result."""
+
+    device: str = knob("auto", "auto: a GPU where there is one", choices=("auto", "cpu", "cuda"), neutral=True)
+    threads: int = knob(0, "CPU threads of the networks; 0: all cores. Weights differ in the last bits between thread "
+                        "counts", low=0, high=1024)
+    decode_threads: int = knob(2, "threads that decode ahead of the network", low=1, high=256, neutral=True)
+    decode_workers: int = knob(0, "processes that decode, so that a decoder may crash or hang; 0: threads, or as many "
+                               "processes where the decoder must be fenced", low=0, high=256, neutral=True)
+    decode_worker_rows: int = knob(1000, "a decoder process is replaced after so many rows", low=1, neutral=True)
+    decode_worker_mib: int = knob(2048, "... or when it holds more memory than this, MiB", low=64, neutral=True)
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One experiment: which data, which networks, which clusters, which targets."""
+
+    name: str = knob("run", "title of the report", neutral=True)
+    output_dir: str = knob("runs/default", "everything is written below this folder; runs that share it share stages",
+                           neutral=True)
+    seeds: tuple[int, ...] = knob((0,), "the whole pipeline runs once per seed", low=0)
+    d_pre: SourceSpec = node(SourceSpec)
+    d_cf: SourceSpec = node(SourceSpec)
+    d_tar: Mapping[str, TargetSpec] = field(default_factory=dict, metadata={
+        "doc": "target tasks, by a name of your own: D_TAR.KINETICS.TRAIN, ...", "open": TargetSpec})
+    data: DataSpec = node(DataSpec)
+    n_pre: NetworkSpec = node(NetworkSpec)
+    n_cf: NetworkSpec = node(NetworkSpec)
+    extract: ExtractSpec = node(ExtractSpec)
+    cluster: ClusterSpec = node(ClusterSpec)
+    probe: ProbeSpec = node(ProbeSpec)
+    system: SystemSpec = node(SystemSpec)
