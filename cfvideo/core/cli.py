@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ import torch
 from cfvideo.core.config import dump_yaml, load_run_spec
 from cfvideo.core.datasets import DataSets, open_datasets
 from cfvideo.core.device import pick_device, resolved_threads
+from cfvideo.core.distributed import current, first_only, from_first, joined
 from cfvideo.core.errors import ConfigError, DataError
 from cfvideo.core.execute import execute, publish_report, select, versions
 from cfvideo.core.interrupt import StopRequest
@@ -38,12 +40,12 @@ def run(modality: Modality, *, files: Sequence[Path], overrides: Sequence[str], 
         raise ConfigError("--cfg: give at least one config file, for example --cfg configs/demo.yaml; "
                           "--help-config lists every key")
     stop = StopRequest()
-    with stop.installed():
+    with stop.installed(), joined():
         return _run(modality, load_run_spec(files, overrides), stages, dry_run, command, stop)
 
 
 def _run(modality: Modality, spec: RunSpec, stages: str, dry_run: bool, command: str, stop: StopRequest) -> int:
-    screen = Screen()
+    screen = Screen(quiet=not current().is_first)
     data = open_datasets(spec, modality, screen)
     torch.set_num_threads(resolved_threads(spec.system.threads))
     cover = Cover(title=spec.name, command=command, config_yaml=dump_yaml(spec), expectation=EXPECTATION,
@@ -54,13 +56,26 @@ def _run(modality: Modality, spec: RunSpec, stages: str, dry_run: bool, command:
     if dry_run:
         return _describe(spec, data, select(every, names, store), store, screen)
     data.require()
-    with output_lock(store.root):
+    _check_same_data(data)
+    with output_lock(store.root) if current().is_first else nullcontext():
         stop.at_once = False
-        data.save(store.root / "indexes")
+        with first_only() as mine:
+            if mine:
+                data.save(store.root / "indexes")
         execute(select(every, names, store), store, screen=screen, stop=stop, statuses=pipeline.statuses,
                 max_bad_share=spec.data.max_bad_share)
-        _conclude(every, store, cover, pipeline.statuses, screen)
+        if current().is_first:
+            _conclude(every, store, cover, pipeline.statuses, screen)
     return 0
+
+
+def _check_same_data(data: DataSets) -> None:
+    """All processes must have listed the same files, or rows would mean different things on each."""
+    mine = {name: index.content_hash for name, index in data.indexes().items()}
+    differing = [name for name, digest in mine.items() if digest != from_first(mine)[name]]
+    if differing:
+        raise DataError(f"{', '.join(differing)}: process {current().rank} lists other files than the first process; "
+                        "freeze the list with tools/build_index.py and use FORMAT index")
 
 
 def _facts(spec: RunSpec, data: DataSets) -> dict[str, str]:

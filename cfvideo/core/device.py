@@ -6,6 +6,7 @@ import os
 
 import torch
 
+from cfvideo.core.distributed import local_rank, processes_here
 from cfvideo.core.errors import ConfigError
 
 
@@ -15,12 +16,16 @@ def pick_device(name: str) -> torch.device:
     if name == "cuda" and not available:
         raise ConfigError("SYSTEM.DEVICE: cuda asked for, but torch sees no GPU; use auto or cpu, or check the driver "
                           "with nvidia-smi")
-    return torch.device("cuda" if available and name != "cpu" else "cpu")
+    if not available or name == "cpu":
+        return torch.device("cpu")
+    device = torch.device("cuda", local_rank())
+    torch.cuda.set_device(device)
+    return device
 
 
 def resolved_threads(num_threads: int) -> int:
-    """SYSTEM.THREADS as a number: 0 means all cores that this process may use."""
-    return num_threads or len(os.sched_getaffinity(0))
+    """SYSTEM.THREADS as a number: 0 means all cores that this process may use, shared with torchrun's others here."""
+    return num_threads or max(1, len(os.sched_getaffinity(0)) // processes_here())
 
 
 def computes_on(device: torch.device, num_threads: int) -> str:

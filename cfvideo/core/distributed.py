@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,6 +19,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
+from torch import Tensor
 
 # A collective that waits longer than this has lost a rank: every stage reports or saves far more often.
 COLLECTIVE_TIMEOUT = timedelta(minutes=10)
@@ -56,6 +57,11 @@ def local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
+def processes_here() -> int:
+    """How many of torchrun's processes share this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
 @contextmanager
 def joined() -> Iterator[Ranks]:
     """Join torchrun's group for the body of a with statement, where there is one."""
@@ -80,6 +86,16 @@ def sum_over_ranks(*arrays: NDArray[Any]) -> None:
         dist.all_reduce(torch.from_numpy(array.reshape(-1)))
 
 
+def sum_tensors_over_ranks(tensors: Sequence[Tensor]) -> None:
+    """Replace each float tensor, in place, by its sum over all ranks: one collective of one fixed layout."""
+    if current().size == 1 or not tensors:
+        return
+    flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+    dist.all_reduce(flat)
+    for tensor, summed in zip(tensors, torch.split(flat, [tensor.numel() for tensor in tensors]), strict=True):
+        tensor.copy_(summed.view(tensor.shape))
+
+
 def from_first(value: Any) -> Any:
     """The first rank's JSON-able `value`, on every rank."""
     if current().size == 1:
@@ -92,6 +108,18 @@ def from_first(value: Any) -> Any:
         data = torch.frombuffer(bytearray(text), dtype=torch.uint8)
     dist.broadcast(data, 0)
     return json.loads(data.numpy().tobytes())
+
+
+def gathered(value: Any) -> list[Any]:
+    """Every rank's JSON-able value, in the order of ranks, on every rank."""
+    if current().size == 1:
+        return [value]
+    own = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
+    lengths = [torch.zeros(1, dtype=torch.int64) for _ in range(current().size)]
+    dist.all_gather(lengths, torch.tensor([len(own)]))
+    parts = [torch.zeros(int(max(lengths)), dtype=torch.uint8) for _ in lengths]
+    dist.all_gather(parts, torch.nn.functional.pad(own, (0, int(max(lengths)) - len(own))))
+    return [json.loads(part[:int(length)].numpy().tobytes()) for part, length in zip(parts, lengths, strict=True)]
 
 
 def any_rank(flag: bool) -> bool:

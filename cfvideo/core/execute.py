@@ -9,6 +9,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from cfvideo.core.distributed import current, from_first
 from cfvideo.core.durable import write_bytes
 from cfvideo.core.errors import ConfigError, Interrupted
 from cfvideo.core.failures import check_ceiling
@@ -71,8 +72,8 @@ def execute(stages: Sequence[Stage], store: Store, *, screen: Screen, stop: Stop
     """
     for number, stage in enumerate(stages, start=1):
         head = f"[{number}/{len(stages)}] {stage.name} {stage.role}"
-        found = store.find(stage)
-        if found is not None:
+        if from_first(store.find(stage) is not None if current().is_first else None):
+            found = store.need(stage)
             if "num_bad_rows" in found.facts:
                 check_ceiling(found.facts["num_bad_rows"], found.facts["num_rows"], max_bad_share=max_bad_share,
                               where=f"{stage.name} {stage.role}", last=f"see {found.folder / 'failures.csv'}")

@@ -46,7 +46,12 @@ class StopRequest:
         if self.at_once:
             self.check()
 
+    def check_together(self, stopping: bool) -> None:
+        """Raise Interrupted on every process where `stopping`, which all have agreed on, says so."""
+        if stopping:
+            raise Interrupted(f"stopped by {self.signal_name or 'a signal to another process'}; finished work is kept, "
+                              "the same command resumes")
+
     def check(self) -> None:
         """Raise Interrupted if a signal came in."""
-        if self.signal_name is not None:
-            raise Interrupted(f"stopped by {self.signal_name}; finished work is kept, the same command resumes")
+        self.check_together(self.signal_name is not None)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from cfvideo.core.fit import Budget
 from cfvideo.core.randomness import derived_seed
 from cfvideo.core.specs import NetworkSpec, SolverSpec
 from cfvideo.core.stages.train import Recipe
+from cfvideo.core.training.budget import Budget
 
 
 def architecture(network: NetworkSpec) -> dict[str, Any]:
@@ -17,14 +17,21 @@ def architecture(network: NetworkSpec) -> dict[str, Any]:
             "midplanes": network.midplanes}
 
 
-def recipe(network: NetworkSpec, name: str, seed: int) -> Recipe:
-    """What the training stages need of a NetworkSpec. N_cf draws its own weights and order: it is from scratch."""
+def recipe(network: NetworkSpec, name: str, seed: int, *, budget_factor: int = 1) -> Recipe:
+    """What the training stages need of a NetworkSpec. N_cf draws its own weights and order: it is from scratch.
+
+    budget_factor: trains so many times as long, with the schedule stretched to it (the paper's N_pre 2x).
+    """
     solver = network.solver
+    optimizer = {"momentum": solver.momentum, "nesterov": solver.nesterov, "weight_decay": solver.weight_decay,
+                 "decay_batch_norm": solver.decay_batch_norm}
     return Recipe(architecture=architecture(network), view=dataclasses.asdict(network.clip),
-                  budget=budget_from(solver), momentum=solver.momentum, nesterov=solver.nesterov,
-                  weight_decay=solver.weight_decay, seed=derived_seed(seed, name))
+                  budget=budget_from(solver, budget_factor), optimizer=optimizer, seed=derived_seed(seed, name),
+                  clip_gradient=solver.clip_gradient, sync_batch_norm=solver.sync_batch_norm,
+                  precision=solver.precision, memory_format=solver.memory_format, compile=solver.compile)
 
 
-def budget_from(solver: SolverSpec) -> Budget:
-    """The Budget inside a SolverSpec."""
-    return Budget(**{field.name: getattr(solver, field.name) for field in dataclasses.fields(Budget)})
+def budget_from(solver: SolverSpec, factor: int = 1) -> Budget:
+    """The Budget inside a SolverSpec, `factor` times as long."""
+    values = {field.name: getattr(solver, field.name) for field in dataclasses.fields(Budget)}
+    return Budget(**{**values, "max_samples": factor * solver.max_samples})

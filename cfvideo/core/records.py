@@ -28,6 +28,7 @@ class Batch:
     valid: bool [B]; False marks padding and undecodable items, which every reduction leaves out.
     failures: why the undecodable rows of this batch failed.
     decoders: how many of its rows each decoder has decoded, where the modality tells.
+    targets: int64 [B], the class that each view was made to ask for (its rotation, say), where the task is a pretext.
     """
 
     rows: NDArray[np.int64]
@@ -36,6 +37,7 @@ class Batch:
     valid: NDArray[np.bool_]
     failures: tuple[DecodeError, ...] = ()
     decoders: Mapping[str, int] = field(default_factory=dict)
+    targets: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(self.rows), len(self.views), len(self.data), len(self.valid)}
@@ -89,6 +91,7 @@ class Modality:
     build_network(*, num_classes, **network): an uninitialised Backbone.
     sample_shape(view): shape of one item of Batch.data.
     thumbnails(index, rows, *, height_px, reading): uint8 [H, W, 3] pictures, None where undecodable.
+    pretext_classes(task): how many classes a pretext task has.
     resolved_decoder(decoder, device_type): what a word of DATA.DECODER stands for on this machine; ConfigError where
         it is not installed.
     """
@@ -101,3 +104,4 @@ class Modality:
     sample_shape: Callable[[Mapping[str, Any]], tuple[int, ...]]
     thumbnails: Callable[..., Iterable[NDArray[np.uint8] | None]]
     resolved_decoder: Callable[[str, str], str] = lambda decoder, device_type: decoder
+    pretext_classes: Callable[[str], int] = lambda task: 0

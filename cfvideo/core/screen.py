@@ -27,7 +27,11 @@ class Task:
 
     def rate(self) -> float:
         """Units per second since this process began."""
-        return (self.done - self._first) / max(time.monotonic() - self._began, 1e-9)
+        return (self.done - self._first) / max(self.seconds(), 1e-9)
+
+    def seconds(self) -> float:
+        """How long this process has been at it."""
+        return time.monotonic() - self._began
 
     def advance(self, num: int, note: str = "") -> None:
         """`num` more units are done; `note` says how it is going."""
@@ -43,10 +47,10 @@ class Task:
 
 
 class Screen:
-    """The console of one run."""
+    """The console of one run. quiet: says nothing, as all processes but the first."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console()
+    def __init__(self, console: Console | None = None, *, quiet: bool = False) -> None:
+        self.console = console or Console(quiet=quiet)
 
     def say(self, text: str) -> None:
         """One line, not wrapped; `text` is printed as it is, not as markup."""

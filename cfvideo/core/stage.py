@@ -62,7 +62,8 @@ class Stage:
 
     name: what kind (extract). role: which one, for people (seed 0: n_pre on d_cf). keys: config keys and facts that
     decide the result. run: does the work and returns facts for the manifest. cost: reckoned before running. about:
-    seed, network, target and the like, for the report; like `role` it does not decide the result.
+    seed, network, target and the like, for the report; like `role` it does not decide the result. by_all: every process
+    of torchrun calls `run`, which shares the work out; otherwise the first one works and the others wait.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Stage:
     cost: Cost = field(default_factory=Cost)
     about: Mapping[str, Any] = field(default_factory=dict)
     version: int = 1
+    by_all: bool = False
 
     @cached_property
     def fingerprint(self) -> str:

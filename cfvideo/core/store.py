@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from cfvideo.core.distributed import current, first_only, from_first
 from cfvideo.core.durable import TMP_SUFFIX, canonical_json, fsync_folder, sha256_file, write_json
 from cfvideo.core.errors import IntegrityError
 from cfvideo.core.faults import enter_stage, fault_point
@@ -79,22 +80,43 @@ def read_manifest(folder: Path) -> Mapping[str, Any]:
 
 def run_stage(stage: Stage, store: Store, *, screen: Screen, stop: StopRequest,
               clock: Callable[[], float], versions: Mapping[str, str]) -> Artefact:
-    """Make the stage's folder, resuming what an earlier attempt left; publish it whole."""
+    """Make the stage's folder, resuming what an earlier attempt left; publish it whole.
+
+    Every process of torchrun calls this. The first one prepares and publishes; the work itself is shared where the
+    stage says so.
+    """
+    enter_stage(stage.name)
     partial = store.partial(stage)
+    if not from_first(_prepare(partial) if current().is_first else None):
+        began = clock()
+        facts = _work(stage, store, partial, screen, stop)
+        if current().is_first:
+            _seal(stage, partial, {"facts": dict(facts), "seconds": round(clock() - began, 1),
+                                   "versions": dict(versions)})
+    with first_only() as mine:
+        if mine:
+            _finish(stage, store)
+    return store.need(stage)
+
+
+def _prepare(partial: Path) -> bool:
+    """Sweep the folder; whether an earlier attempt has already finished the work in it."""
     partial.mkdir(parents=True, exist_ok=True)
     for stray in partial.rglob(f"*{TMP_SUFFIX}"):
         stray.unlink()
-    enter_stage(stage.name)
     fault_point("start")
-    if _is_complete(partial):
-        return _finish(stage, store)
-    began = clock()
+    return _is_complete(partial)
+
+
+def _work(stage: Stage, store: Store, partial: Path, screen: Screen, stop: StopRequest) -> Mapping[str, Any]:
+    """Run the stage: on all processes together, or on the first while the others wait."""
     inputs = {name: store.need(given) for name, given in stage.inputs.items()}
     events = store.root / "tensorboard" / f"{stage.role.replace(' ', '_').replace(':', '')}-{stage.fingerprint[:8]}"
     work = Workspace(partial, inputs, screen, stop, f"{stage.name} {stage.role}", events)
-    facts = stage.run(work)
-    _seal(stage, partial, {"facts": dict(facts), "seconds": round(clock() - began, 1), "versions": dict(versions)})
-    return _finish(stage, store)
+    if stage.by_all:
+        return stage.run(work)
+    with first_only() as mine:
+        return stage.run(work) if mine else {}
 
 
 def _seal(stage: Stage, partial: Path, result: Mapping[str, Any]) -> None:
@@ -126,7 +148,7 @@ def _is_complete(partial: Path) -> bool:
     return whole
 
 
-def _finish(stage: Stage, store: Store) -> Artefact:
+def _finish(stage: Stage, store: Store) -> None:
     """Drop the scratch folder and rename the sealed one into place."""
     partial, final = store.partial(stage), store.folder(stage)
     shutil.rmtree(partial / SCRATCH, ignore_errors=True)
@@ -135,7 +157,6 @@ def _finish(stage: Stage, store: Store) -> Artefact:
     partial.rename(final)
     fsync_folder(final.parent)
     fault_point("published")
-    return store.need(stage)
 
 
 def _files(folder: Path) -> list[Path]:

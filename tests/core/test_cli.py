@@ -14,9 +14,9 @@ import pytest
 from cfvideo.core import faults
 from cfvideo.core.cli import run
 from cfvideo.core.errors import ConfigError, DataError, IntegrityError, Interrupted, TooManyBadSamples
-from cfvideo.core.fit import Trainer
 from cfvideo.core.index import Index
 from cfvideo.core.interrupt import StopRequest
+from cfvideo.core.training.fit import Trainer
 from tests.toy_modality import TOY
 
 pytest.importorskip("faiss", reason="k-means searches with FAISS: pip install faiss-cpu")
@@ -185,8 +185,8 @@ def test_neutral_keys_may_change_between_kill_and_resume(tmp_path: Path, monkeyp
 def test_no_training_step_is_repeated_once_training_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[int] = []
     update = Trainer._update
-    monkeypatch.setattr(Trainer, "_update", lambda self, batch, progress: (steps.append(progress.samples),
-                                                                          update(self, batch, progress))[1])
+    monkeypatch.setattr(Trainer, "_update", lambda self, step, tally: (steps.append(step.start),
+                                                                      update(self, step, tally))[1])
     monkeypatch.setattr(faults, "_die", _die)
     for fault in ("pretrain/checkpoint:5", "pretrain/before_rename:1", "pretrain/manifest:1"):
         faults._reached.clear()
@@ -225,7 +225,7 @@ def test_a_signal_while_data_is_read_ends_cleanly(tmp_path: Path, monkeypatch: p
 
 
 def test_a_diverging_run_says_which_key_to_lower(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="diverged after .* lower .*SOLVER.BASE_LR"):
+    with pytest.raises(ConfigError, match="diverged in the step after .* lower .*SOLVER.BASE_LR"):
         _go(tmp_path, "N_PRE.SOLVER.BASE_LR", "1e30")
 
 

@@ -37,9 +37,11 @@ def check(spec: RunSpec, set_at: Mapping[str, str] | None = None) -> None:
 def contradictions(spec: RunSpec) -> Iterator[Contradiction]:
     """Every contradiction in `spec`."""
     yield from _run(spec)
+    yield from _proxies(spec)
     yield from _sources(spec)
     yield from _targets(spec)
-    for name, network in (("N_PRE", spec.n_pre), ("N_CF", spec.n_cf)):
+    further = [(f"MORE_N_PRE.{own}", network) for own, network in spec.more_n_pre.items()]
+    for name, network in (("N_PRE", spec.n_pre), ("N_CF", spec.n_cf), *further):
         yield from _architecture(name, network)
         yield from _clip(name, network)
         yield from _solver(name, network)
@@ -53,6 +55,24 @@ def _run(spec: RunSpec) -> Iterator[Contradiction]:
                             "give each once")
     if not spec.probe.strengths:
         yield Contradiction(("PROBE.STRENGTHS",), "PROBE.STRENGTHS is empty: give at least one, [1.0]")
+
+
+def _proxies(spec: RunSpec) -> Iterator[Contradiction]:
+    """What N_cf must not have, and what only a labelled N_pre can give."""
+    if spec.n_cf.weights:
+        yield Contradiction(("N_CF.WEIGHTS",), "N_CF.WEIGHTS is set, but N_cf is trained from scratch on the clusters: "
+                            "leave it out; tools/evaluate.py judges a finished network")
+    if spec.n_cf.task != "labels":
+        yield Contradiction(("N_CF.TASK",), f"N_CF.TASK {spec.n_cf.task}: N_cf learns cluster ids: leave it out, or set "
+                            "N_PRE.TASK")
+    if "distillation" in spec.baselines and spec.n_pre.task != "labels":
+        yield Contradiction(("BASELINES", "N_PRE.TASK"), f"BASELINES distillation and N_PRE.TASK {spec.n_pre.task}: a "
+                            "pretext task's outputs say nothing of an untouched picture (paper, appendix D): leave "
+                            "distillation out")
+    for own in spec.more_n_pre:
+        if own == "2x":
+            yield Contradiction(("MORE_N_PRE.2x",), "MORE_N_PRE.2x: the name is taken by the baseline n_pre_2x: choose "
+                                "another")
 
 
 def _sources(spec: RunSpec) -> Iterator[Contradiction]:
@@ -97,6 +117,10 @@ def _clip(name: str, network: NetworkSpec) -> Iterator[Contradiction]:
 
 def _solver(name: str, network: NetworkSpec) -> Iterator[Contradiction]:
     solver, budget = network.solver, f"{name}.SOLVER.MAX_SAMPLES"
+    micro, batch = f"{name}.SOLVER.MICRO_BATCH_SIZE", f"{name}.SOLVER.BATCH_SIZE"
+    if solver.micro_batch_size > solver.batch_size:
+        yield Contradiction((micro, batch), f"{micro} {solver.micro_batch_size} is more than {batch} "
+                            f"{solver.batch_size}, the whole step: lower it")
     for word, samples in (("WARMUP_SAMPLES", solver.warmup_samples), ("BATCH_SIZE", solver.batch_size)):
         if samples > solver.max_samples:
             key = f"{name}.SOLVER.{word}"

@@ -25,7 +25,7 @@ def cluster_stage(context: Context, seed: int, features: Stage) -> Stage:
     """k-means on D_cf's features."""
     spec = context.spec.cluster
     keys = {**flatten(spec, "CLUSTER", neutral=False), "SEED": seed}
-    rows, dim = features.cost.rows, context.spec.n_pre.feature_dim
+    rows, dim = features.cost.rows, context.feature_dim("n_pre")
     used = min(rows, spec.max_points_per_centroid * spec.num_clusters or rows)
     cost = Cost(rows, kmeans_flops(used, dim, spec.num_clusters, spec.num_iterations),
                 features.cost.written_bytes * spec.num_iterations, spec.num_clusters * dim * 4)
@@ -37,7 +37,7 @@ def assign_stage(context: Context, seed: int, features: Stage, kmeans: Stage) ->
     """One cluster id per row of D_cf."""
     index = context.data.d_cf
     run = partial(run_assign, index=index, known_labels=index.picked_labels(seed))
-    rows, dim = features.cost.rows, context.spec.n_pre.feature_dim
+    rows, dim = features.cost.rows, context.feature_dim("n_pre")
     cost = Cost(rows, kmeans_flops(rows, dim, context.spec.cluster.num_clusters, 1), features.cost.written_bytes,
                 rows * 8)
     return Stage("assign", f"seed {seed}", {"index": index.content_hash}, {"features": features, "kmeans": kmeans},

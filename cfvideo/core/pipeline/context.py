@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
 
+from cfvideo.core.backbone import Backbone
+from cfvideo.core.config import flatten
 from cfvideo.core.datasets import DataSets, reading_from
 from cfvideo.core.device import computes_on
 from cfvideo.core.flops import forward_flops
 from cfvideo.core.index import Index
+from cfvideo.core.pipeline.imported import Imported, imported
 from cfvideo.core.recipes import architecture
 from cfvideo.core.records import Modality, Reading
 from cfvideo.core.specs import NetworkSpec, RunSpec
 
-# The untrained network is N_cf's architecture.
-KEYS = {"n_pre": "N_PRE", "n_cf": "N_CF", "untrained": "N_CF"}
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Context:
-    """The part of a run that all stage makers read."""
+    """The part of a run that all stage makers read.
+
+    Networks go by name: n_pre, n_pre_2x, n_pre_<NAME> of MORE_N_PRE; every other name is of N_CF's architecture.
+    """
 
     spec: RunSpec
     modality: Modality
@@ -39,31 +43,64 @@ class Context:
     @cached_property
     def common(self) -> dict[str, Any]:
         """Keys that decide the last bits of whatever a network computes of media."""
-        return {"computes on": computes_on(self.device, self.spec.system.threads),
+        return {"computes on": computes_on(self.device, self.spec.system.threads), "MODALITY": self.spec.modality,
                 "DATA.DECODER": self.reading.decoder, "DATA.MAX_FRAME_PIXELS": self.spec.data.max_frame_pixels}
 
     def identity_of(self, index: Index) -> dict[str, str]:
         """What stands for a data set in fingerprints."""
         return self.data.identity_of(index)
 
+    def key(self, name: str) -> str:
+        """The config group of a network."""
+        if name in ("n_pre", "n_pre_2x"):
+            return "N_PRE"
+        own = name.removeprefix("n_pre_")
+        return f"MORE_N_PRE.{own}" if own != name else "N_CF"
+
     def network(self, name: str) -> NetworkSpec:
-        """The spec of n_pre, or of n_cf, whose architecture the untrained network shares."""
-        return self.spec.n_pre if name == "n_pre" else self.spec.n_cf
+        """The keys of a network."""
+        group, _, own = self.key(name).partition(".")
+        if own:
+            return self.spec.more_n_pre[own]
+        return self.spec.n_pre if group == "N_PRE" else self.spec.n_cf
+
+    def imported(self, name: str) -> Imported | None:
+        """The finished network that stands in for this one, if its WEIGHTS name one."""
+        path = self.network(name).weights
+        return imported(path, f"{self.key(name)}.WEIGHTS") if path else None
+
+    def architecture(self, name: str) -> Mapping[str, Any]:
+        """The arguments of Modality.build_network."""
+        given = self.imported(name)
+        return given.architecture if given else architecture(self.network(name))
+
+    def view(self, name: str) -> Mapping[str, Any]:
+        """What the network is fed: that of its own file where it was imported."""
+        given = self.imported(name)
+        return given.view if given else dataclasses.asdict(self.network(name).clip)
+
+    def view_keys(self, name: str) -> dict[str, Any]:
+        """The view, as keys of a fingerprint."""
+        group = f"{self.key(name)}.CLIP"
+        if self.imported(name):
+            return {group: dict(self.view(name))}
+        return dict(flatten(self.network(name).clip, group, neutral=False))
+
+    def feature_dim(self, name: str) -> int:
+        """D of the network's last pooled feature."""
+        return self._shape(self.key(name), name)[0]
 
     def clip_flops(self, name: str) -> int:
         """FLOPs of one sample's forward pass."""
-        return self._clip_flops["n_pre" if name == "n_pre" else "n_cf"]
+        return self._shape(self.key(name), name)[1]
 
-    @cached_property
-    def _clip_flops(self) -> dict[str, int]:
-        return {name: self._forward(name) for name in ("n_pre", "n_cf")}
-
-    def _forward(self, name: str) -> int:
-        network = self.network(name)
+    @lru_cache(maxsize=16)  # noqa: B019  # lives as long as the context, which is as long as the run
+    def _shape(self, _key: str, name: str) -> tuple[int, int]:
         with torch.device("meta"):
-            built = self.modality.build_network(num_classes=self._num_classes(name), **architecture(network))
-        return forward_flops(built, self.modality.sample_shape(dataclasses.asdict(network.clip)))
+            built: Backbone = self.modality.build_network(num_classes=self._num_classes(name),
+                                                          **self.architecture(name))
+        return built.feature_dim, forward_flops(built, self.modality.sample_shape(self.view(name)))
 
     def _num_classes(self, name: str) -> int:
         known = len(self.data.d_pre.label_names) or 2  # 2: the data is not here yet, only the head's cost is off
-        return known if name == "n_pre" else self.spec.cluster.num_clusters
+        return self.spec.cluster.num_clusters if self.key(name) == "N_CF" else known

@@ -1,23 +1,37 @@
-"""The stages that make networks: untrained, pretrain, train_cf."""
+"""The stages that make networks: untrained, pretrain, train_cf and the baselines' trainings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
-from numpy.typing import NDArray
+from torch import nn
 
 from cfvideo.core.config import flatten
+from cfvideo.core.distributed import current
+from cfvideo.core.errors import ConfigError
+from cfvideo.core.features import FeatureStore
 from cfvideo.core.flops import TRAINING_FACTOR
 from cfvideo.core.index import Index
-from cfvideo.core.pipeline.context import KEYS, Context
+from cfvideo.core.network_file import FILE_NAME, load_network
+from cfvideo.core.pipeline.context import Context
 from cfvideo.core.pseudo_labels import PseudoLabels
 from cfvideo.core.recipes import recipe
 from cfvideo.core.stage import Cost, Stage, Workspace
 from cfvideo.core.stages.cluster import LABELS
-from cfvideo.core.stages.train import run_train, run_untrained
+from cfvideo.core.stages.train import run_imported, run_train, run_untrained
+from cfvideo.core.training.objectives import (
+    DistillationObjective,
+    LabelObjective,
+    Objective,
+    PretextObjective,
+    RegressionObjective,
+)
+from cfvideo.core.training.precision import check_precision
+
+# Raised when equal keys give other bytes.
+_VERSION = 2
 
 
 def untrained_stage(context: Context, seed: int) -> Stage:
@@ -29,35 +43,80 @@ def untrained_stage(context: Context, seed: int) -> Stage:
     return Stage("untrained", f"seed {seed}", keys, {}, run, about={"seed": seed, "network": "untrained"})
 
 
-def pretrain_stage(context: Context, seed: int) -> Stage:
-    """N_pre on the labels of D_pre; of several labels of a row one is picked for good (paper, supplement C)."""
-    index = context.data.d_pre
+def pretrain_stage(context: Context, seed: int, name: str = "n_pre") -> Stage:
+    """N_pre on the labels of D_pre, of several labels of a row one picked for good (paper, supplement C), or on a
+    pretext task. n_pre_2x: the same weights and order of samples, twice as long, the schedule stretched to it."""
+    given, index, task = context.imported(name), context.data.d_pre, context.network(name).task
+    if given is not None:
+        return Stage("pretrain", f"seed {seed}: {name}, imported", {"weights": given.digest}, {},
+                     partial(run_imported, source=given.path), about={"seed": seed, "network": name})
 
-    def labels_of(_work: Workspace) -> tuple[NDArray[np.int32], int]:
-        return index.picked_labels(seed), len(index.label_names)
+    def objective_of(_work: Workspace) -> Objective:
+        if task != "labels":
+            return PretextObjective(num_rows=index.num_rows, num_classes=context.modality.pretext_classes(task))
+        return LabelObjective([index.picked_labels(seed)], [len(index.label_names)])
 
-    return _train(context, seed, "n_pre", "pretrain", index, {}, labels_of)
+    return _train(context, seed, name, "pretrain", index, {}, objective_of, factor=2 if name == "n_pre_2x" else 1)
 
 
-def train_cf_stage(context: Context, seed: int, assigned: Stage) -> Stage:
-    """N_cf from scratch on the cluster ids of D_cf."""
+def train_cf_stage(context: Context, seed: int, name: str, assigned: Sequence[Stage]) -> Stage:
+    """N_cf from scratch on the cluster ids of D_cf; several sets of them are several heads (appendix E)."""
+    index = context.data.d_cf
+    inputs = {"labels" if len(assigned) == 1 else f"labels {number}": stage for number, stage in enumerate(assigned)}
+
+    def objective_of(work: Workspace) -> Objective:
+        found = [PseudoLabels.load(work.inputs[key].file(LABELS), index_hash=index.content_hash) for key in inputs]
+        return LabelObjective([one.labels for one in found], [one.num_clusters for one in found])
+
+    return _train(context, seed, name, "train_cf", index, inputs, objective_of)
+
+
+def distillation_stage(context: Context, seed: int, n_pre: Stage) -> Stage:
+    """The baseline that learns N_pre's softened outputs and D_cf's weak labels (supplement A)."""
+    index, spec = context.data.d_cf, context.spec.distillation
+
+    def objective_of(work: Workspace) -> Objective:
+        teacher = load_network(work.inputs["teacher"].file(FILE_NAME), context.modality)
+        classes = len(index.label_names)
+        if teacher.fc.out_features != classes:
+            raise ConfigError(f"BASELINES: distillation needs N_pre's labels to be D_cf's, but N_pre has "
+                              f"{teacher.fc.out_features} and D_cf {classes}; leave distillation out of BASELINES")
+        cast(nn.Module, teacher).to(context.device)
+        return DistillationObjective(index.picked_labels(seed), classes, teacher=teacher,
+                                     temperature=spec.temperature, alpha=spec.alpha)
+
+    return _train(context, seed, "distillation", "train_cf", index, {"teacher": n_pre}, objective_of,
+                  extra_keys=flatten(spec, "DISTILLATION", neutral=False), extra_flops=context.clip_flops("n_pre"))
+
+
+def regression_stage(context: Context, seed: int, features: Stage) -> Stage:
+    """The baseline that regresses N_pre's features (paper, section 4: "consistently worse")."""
     index = context.data.d_cf
 
-    def labels_of(work: Workspace) -> tuple[NDArray[np.int32], int]:
-        labels = PseudoLabels.load(work.inputs["labels"].file(LABELS), index_hash=index.content_hash)
-        return labels.labels, labels.num_clusters
+    def objective_of(work: Workspace) -> Objective:
+        matrix, valid = FeatureStore.open(work.inputs["features"].folder).read_all()
+        return RegressionObjective(lambda rows: matrix[rows], rows=valid.nonzero()[0], feature_dim=matrix.shape[1])
 
-    return _train(context, seed, "n_cf", "train_cf", index, {"labels": assigned}, labels_of)
+    return _train(context, seed, "regression", "train_cf", index, {"features": features}, objective_of)
 
 
 def _train(context: Context, seed: int, name: str, stage_name: str, index: Index, inputs: Mapping[str, Stage],
-           labels_of: Any) -> Stage:
-    network = context.network(name)
-    keys = {**flatten(network, KEYS[name], neutral=False), **context.common, "SEED": seed,
-            **context.identity_of(index)}
-    run = partial(run_train, modality=context.modality, index=index, recipe=recipe(network, name, seed),
-                  reading=context.reading, labels_of=labels_of, device=context.device,
+           objective_of: Callable[[Workspace], Objective], *, factor: int = 1,
+           extra_keys: Mapping[str, Any] | None = None, extra_flops: int = 0) -> Stage:
+    network, key = context.network(name), context.key(name)
+    solver = network.solver
+    check_precision(solver.precision, context.device, f"{key}.SOLVER.PRECISION")
+    # What one batch norm sees decides a result; how many processes share a step does not.
+    normed_together = solver.micro_batch_size or -(-solver.batch_size // current().size)
+    keys = {**flatten(network, key, neutral=False), **context.common, **context.identity_of(index), "SEED": seed,
+            f"{key}.SOLVER.MICRO_BATCH_SIZE": normed_together, f"{key}.SOLVER.MAX_SAMPLES": factor * solver.max_samples,
+            **(extra_keys or {})}
+    # N_pre 2x is N_pre for longer; all that are of N_CF's architecture start from the same weights.
+    drawn_as = name if key.startswith("MORE") else key.lower()
+    run = partial(run_train, modality=context.modality, index=index, reading=context.reading, device=context.device,
+                  recipe=recipe(network, drawn_as, seed, budget_factor=factor), objective_of=objective_of,
                   max_bad_share=context.spec.data.max_bad_share)
-    samples = network.solver.max_samples
-    cost = Cost(rows=samples, flops=float(TRAINING_FACTOR * samples * context.clip_flops(name)))
-    return Stage(stage_name, f"seed {seed}: {name}", keys, inputs, run, cost, {"seed": seed, "network": name})
+    samples = factor * solver.max_samples
+    cost = Cost(samples, float(samples * (TRAINING_FACTOR * context.clip_flops(name) + extra_flops)))
+    return Stage(stage_name, f"seed {seed}: {name}", keys, inputs, run, cost, {"seed": seed, "network": name},
+                 version=_VERSION, by_all=True)

@@ -10,6 +10,7 @@ from functools import partial
 import torch
 
 from cfvideo.core.datasets import DataSets
+from cfvideo.core.pipeline.baselines import baseline_stages
 from cfvideo.core.pipeline.clusters import assign_stage, check_clusters, cluster_stage
 from cfvideo.core.pipeline.context import Context
 from cfvideo.core.pipeline.features import cf_features_stage
@@ -47,17 +48,41 @@ class Pipeline:
         return [*every, self._report(every)]
 
     def _of_seed(self, seed: int) -> list[Stage]:
-        context = self.context
+        """One seed's chain; `judged` are the networks that every target probes, in the order of the tables."""
+        context, spec = self.context, self.spec
         untrained, n_pre = untrained_stage(context, seed), pretrain_stage(context, seed)
-        features = cf_features_stage(context, seed, n_pre)
-        kmeans = cluster_stage(context, seed, features)
-        labels = assign_stage(context, seed, features, kmeans)
-        n_cf = train_cf_stage(context, seed, labels)
-        chain = [untrained, n_pre, features, kmeans, labels, n_cf]
-        for name, stage in (("untrained", untrained), ("n_pre", n_pre), ("n_cf", n_cf)):
-            for target in self.spec.d_tar:
+        chain, judged = [untrained, n_pre], {"untrained": untrained, "n_pre": n_pre}
+        features = cf_features_stage(context, seed, "n_pre", n_pre)
+        chain.append(features)
+        for name, stages in baseline_stages(context, seed, n_pre, features).items():
+            chain += stages
+            judged[name] = stages[-1]
+        assigned = self._clusterfit(seed, "", features, chain, judged)
+        further = [self._further(seed, own, chain, judged) for own in spec.more_n_pre]
+        if further:
+            judged["n_cf_multi_task"] = train_cf_stage(context, seed, "n_cf_multi_task", [assigned, *further])
+            chain.append(judged["n_cf_multi_task"])
+        for name, stage in judged.items():
+            for target in spec.d_tar:
                 chain += transfer_stages(context, seed, name, stage, target)
         return chain
+
+    def _clusterfit(self, seed: int, own: str, features: Stage, chain: list[Stage], judged: dict[str, Stage]) -> Stage:
+        """Clusters of one N_pre's features and an N_cf on them; returns the stage with the pseudo-labels."""
+        kmeans = cluster_stage(self.context, seed, features)
+        labels = assign_stage(self.context, seed, features, kmeans)
+        name = f"n_cf_{own}" if own else "n_cf"
+        judged[name] = train_cf_stage(self.context, seed, name, [labels])
+        chain += [kmeans, labels, judged[name]]
+        return labels
+
+    def _further(self, seed: int, own: str, chain: list[Stage], judged: dict[str, Stage]) -> Stage:
+        """A further N_pre with its own clusters and N_cf."""
+        name = f"n_pre_{own}"
+        judged[name] = pretrain_stage(self.context, seed, name)
+        features = cf_features_stage(self.context, seed, name, judged[name])
+        chain += [judged[name], features]
+        return self._clusterfit(seed, own, features, chain, judged)
 
     def _report(self, every: list[Stage]) -> Stage:
         run = partial(run_report, stages=every, cover=self.cover, statuses=self.statuses, modality=self.modality,

@@ -8,9 +8,10 @@ stage never see a spec: they take plain keyword arguments.
 from cfvideo.core.specs.cluster import ClusterSpec, ExtractSpec
 from cfvideo.core.specs.data import FORMATS, DataSpec, SourceSpec, TargetSpec
 from cfvideo.core.specs.knobs import NEUTRAL
-from cfvideo.core.specs.network import ClipSpec, NetworkSpec, SolverSpec
+from cfvideo.core.specs.network import ClipSpec, NetworkSpec
 from cfvideo.core.specs.probe import ProbeSpec
-from cfvideo.core.specs.run import RunSpec, SystemSpec
+from cfvideo.core.specs.run import BASELINES, DistillationSpec, RunSpec, SystemSpec
+from cfvideo.core.specs.solver import SolverSpec
 
-__all__ = ["FORMATS", "NEUTRAL", "ClipSpec", "ClusterSpec", "DataSpec", "ExtractSpec", "NetworkSpec", "ProbeSpec",
-           "RunSpec", "SolverSpec", "SourceSpec", "SystemSpec", "TargetSpec"]
+__all__ = ["BASELINES", "FORMATS", "NEUTRAL", "ClipSpec", "ClusterSpec", "DataSpec", "DistillationSpec", "ExtractSpec",
+           "NetworkSpec", "ProbeSpec", "RunSpec", "SolverSpec", "SourceSpec", "SystemSpec", "TargetSpec"]

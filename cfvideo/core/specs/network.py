@@ -1,10 +1,11 @@
-"""Keys of one network: what it reads, what it is, how it is trained."""
+"""Keys of one network: what it reads and what it is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from cfvideo.core.specs.knobs import knob, node
+from cfvideo.core.specs.solver import SolverSpec
 
 
 @dataclass(frozen=True)
@@ -19,25 +20,6 @@ class ClipSpec:
 
 
 @dataclass(frozen=True)
-class SolverSpec:
-    """Stochastic gradient descent with a budget counted in samples, as the paper counts."""
-
-    max_samples: int = knob(490_000_000, "training budget: clips processed (paper: 490 M)", low=1)
-    batch_size: int = knob(768, "clips per step over all processes (paper: 128 GPUs x 6)", low=1)
-    base_lr: float = knob(0.192, "learning rate at BASE_BATCH_SIZE, scaled linearly to BATCH_SIZE "
-                          "(0.192 at 768: after the paper's [20], not verified)", low=0.0)
-    base_batch_size: int = knob(768, "batch size that BASE_LR is meant for", low=1)
-    warmup_samples: int = knob(0, "samples of linear warm-up from 0", low=0)
-    schedule: str = knob("halving", "halving: / 2 at NUM_HALVINGS equal steps (paper); cosine: to 0",
-                         choices=("halving", "cosine"))
-    num_halvings: int = knob(13, "equal steps at which the rate is halved (paper: 13)", low=0, high=64)
-    momentum: float = knob(0.9, "momentum", low=0.0, high=1.0)
-    nesterov: bool = knob(True, "Nesterov's momentum")
-    weight_decay: float = knob(1e-4, "L2 penalty on all weights but batch norm's and biases", low=0.0)
-    checkpoint_samples: int = knob(1_000_000, "samples between two checkpoints", low=1, neutral=True)
-
-
-@dataclass(frozen=True)
 class NetworkSpec:
     """One network and how it is trained."""
 
@@ -47,6 +29,11 @@ class NetworkSpec:
     widths: tuple[int, ...] = knob((64, 128, 256, 512), "arch r2plus1d: channels of res2 ... res5", low=1)
     midplanes: str = knob("caffe2", "width inside a factorised convolution: per convolution (caffe2, the paper's "
                           "33 M / 64 M parameters) or per block (torchvision)", choices=("caffe2", "torchvision"))
+    task: str = knob("labels", "what it learns from its data set: labels, or a pretext task that needs none (images; "
+                     "paper, appendix D)", choices=("labels", "rotnet", "jigsaw"))
+    weights: str = knob("", "N_PRE: a finished network that is used instead of training one: a weights.safetensors, or "
+                        "a folder that tools/import_weights.py made; ARCH, CLIP and the rest are then its own",
+                        neutral=True)
     clip: ClipSpec = node(ClipSpec)
     solver: SolverSpec = node(SolverSpec)
 

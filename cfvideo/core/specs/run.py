@@ -28,10 +28,22 @@ class SystemSpec:
 
 
 @dataclass(frozen=True)
+class DistillationSpec:
+    """The baseline that learns N_pre's softened outputs (paper, supplement A)."""
+
+    temperature: float = knob(20.0, "T, what logits are divided by (paper: 20)", low=1e-3)
+    alpha: float = knob(0.75, "weight of the soft term; the weak labels have the rest (paper: 0.75)", low=0.0, high=1.0)
+
+
+BASELINES = ("n_pre_2x", "distillation", "regression")
+
+
+@dataclass(frozen=True)
 class RunSpec:
     """One experiment: which data, which networks, which clusters, which targets."""
 
     name: str = knob("run", "title of the report", neutral=True)
+    modality: str = knob("video", "what the data sets hold", choices=("video", "image"))
     output_dir: str = knob("runs/default", "everything is written below this folder; runs that share it share stages",
                            neutral=True)
     seeds: tuple[int, ...] = knob((0,), "the whole pipeline runs once per seed", low=0)
@@ -42,6 +54,12 @@ class RunSpec:
     data: DataSpec = node(DataSpec)
     n_pre: NetworkSpec = node(NetworkSpec)
     n_cf: NetworkSpec = node(NetworkSpec)
+    more_n_pre: Mapping[str, NetworkSpec] = field(default_factory=dict, metadata={
+        "doc": "further N_pre on D_pre, by a name of your own, as N_PRE: each gets an N_cf of its own, and one N_cf "
+               "gets all their clusters, with a head for each (multi-task, paper, appendix E)", "open": NetworkSpec})
+    baselines: tuple[str, ...] = knob((), "what is trained and probed beside: n_pre_2x (N_pre for twice as long), "
+                                      "distillation, regression (of N_pre's features)", choices=BASELINES)
+    distillation: DistillationSpec = node(DistillationSpec)
     extract: ExtractSpec = node(ExtractSpec)
     cluster: ClusterSpec = node(ClusterSpec)
     probe: ProbeSpec = node(ProbeSpec)

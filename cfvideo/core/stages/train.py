@@ -1,9 +1,12 @@
-"""pretrain and train_cf: a network from scratch on one label per row; untrained: the same network, not trained."""
+"""pretrain, train_cf and their like: a network from scratch on an objective; untrained: the same network, not trained.
+"""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -12,15 +15,21 @@ from numpy.typing import NDArray
 from torch import nn
 
 from cfvideo.core.backbone import Backbone
+from cfvideo.core.distributed import current, sum_over_ranks
 from cfvideo.core.errors import DataError
 from cfvideo.core.failures import write_failures
-from cfvideo.core.fit import Budget, Trainer, make_optimizer
 from cfvideo.core.index import Index
-from cfvideo.core.network_file import save_network
+from cfvideo.core.network_file import FILE_NAME, save_network
 from cfvideo.core.randomness import torch_generator
-from cfvideo.core.records import Batch, Modality, Reading
-from cfvideo.core.sample_order import draws
+from cfvideo.core.records import Batch, Draws, Modality, Reading
 from cfvideo.core.stage import Workspace
+from cfvideo.core.tensors import load_header
+from cfvideo.core.training.batch_norm import synchronised, unsynchronised
+from cfvideo.core.training.budget import Budget
+from cfvideo.core.training.fit import Trainer
+from cfvideo.core.training.objectives import Network, Objective
+from cfvideo.core.training.optimizer import make_optimizer
+from cfvideo.core.training.sample_order import SampleOrder
 
 # How far a network memorised its labels is measured on this many of its training rows.
 _NUM_MEMORY_ROWS = 2_000
@@ -28,18 +37,22 @@ _NUM_MEMORY_ROWS = 2_000
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to train: architecture and view as the modality takes them, budget, optimiser, seed."""
+    """What to train and how: architecture and view as the modality takes them; the rest are fields of SolverSpec."""
 
     architecture: Mapping[str, Any]
     view: Mapping[str, Any]
     budget: Budget
-    momentum: float
-    nesterov: bool
-    weight_decay: float
+    optimizer: Mapping[str, Any]
     seed: int
+    clip_gradient: float = 0.0
+    sync_batch_norm: bool = False
+    precision: str = "fp32"
+    memory_format: str = "contiguous"
+    compile: bool = False
 
 
-def _new_network(modality: Modality, recipe: Recipe, num_classes: int) -> Backbone:
+def new_network(modality: Modality, recipe: Recipe, num_classes: int) -> Backbone:
+    """A freshly drawn network."""
     network = modality.build_network(num_classes=num_classes, **recipe.architecture)
     network.initialise(torch_generator(recipe.seed, "weights"))
     return network
@@ -47,64 +60,102 @@ def _new_network(modality: Modality, recipe: Recipe, num_classes: int) -> Backbo
 
 def run_untrained(work: Workspace, *, modality: Modality, recipe: Recipe, num_classes: int) -> Mapping[str, Any]:
     """The row that every table needs: an initialised network of the same architecture."""
-    network = _new_network(modality, recipe, num_classes)
+    network = new_network(modality, recipe, num_classes)
     save_network(work.folder, network, architecture=recipe.architecture, num_classes=num_classes, view=recipe.view)
     return {"num_classes": num_classes}
 
 
+def run_imported(work: Workspace, *, source: Path) -> Mapping[str, Any]:
+    """A finished network instead of a trained one."""
+    header = load_header(source)
+    shutil.copyfile(source, work.folder / FILE_NAME)
+    return {"num_classes": header["num_classes"], "source": str(source)}
+
+
 def run_train(work: Workspace, *, modality: Modality, index: Index, recipe: Recipe, reading: Reading,
-              labels_of: Callable[[Workspace], tuple[NDArray[np.int32], int]], max_bad_share: float,
-              device: torch.device) -> Mapping[str, Any]:
-    """Train from scratch, or on from the last checkpoint, and save the network.
-
-    labels_of: int32 [N] over the index's rows (-1: none, the row is not used) and the number of classes.
-    """
-    labels, num_classes = labels_of(work)
-    rows = np.flatnonzero(labels >= 0)
-    if len(rows) == 0 or num_classes < 2:
-        raise DataError(f"{work.title}: {len(rows)} labelled rows in {num_classes} classes; training needs at least "
+              objective_of: Callable[[Workspace], Objective], max_bad_share: float, device: torch.device,
+              ) -> Mapping[str, Any]:
+    """Train from scratch, or on from the last checkpoint, and save the network."""
+    objective = objective_of(work)
+    rows, num_outputs = objective.rows, objective.num_outputs
+    if len(rows) == 0 or num_outputs < 2:
+        raise DataError(f"{work.title}: {len(rows)} labelled rows in {num_outputs} classes; training needs at least "
                         "two classes with rows")
-    network = _new_network(modality, recipe, num_classes)
-    cast(nn.Module, network).to(device)
-
-    def batches(start: int) -> Iterator[Batch]:
-        order = draws(rows, batch_size=recipe.budget.batch_size, seed=recipe.seed, start=start,
-                      max_samples=recipe.budget.max_samples)
-        return modality.train_batches(index, order, view=recipe.view, seed=recipe.seed, reading=reading)
-
-    trainer = Trainer(network=cast(nn.Module, network), labels=labels, budget=recipe.budget, batches=batches,
-                      optimizer=_optimizer(network, recipe), max_bad_rows=int(max_bad_share * len(rows)),
-                      folder=work.folder, scratch=work.scratch, events=work.events, device=device)
-    with work.screen.task(work.title, recipe.budget.max_samples, "clips") as task:
+    network = new_network(modality, recipe, num_outputs)
+    module = _placed(network, recipe, device)
+    trainer = Trainer(
+        network=module, compute=_compute(module, recipe), optimizer=make_optimizer(module, **recipe.optimizer),
+        objective=objective, budget=recipe.budget, order=_order(rows, recipe), device=device,
+        batches=_batches(modality, index, recipe, reading), max_bad_rows=int(max_bad_share * len(rows)),
+        folder=work.folder, scratch=work.scratch, events=work.events, precision=recipe.precision,
+        clip_gradient=recipe.clip_gradient)
+    with work.screen.task(work.title, recipe.budget.max_samples, "samples") as task:
         progress = trainer.run(task=task, stop=work.stop)
-    accuracy = _label_accuracy(work, network, modality, index, labels, recipe, reading, device)
-    cast(nn.Module, network).cpu()
-    save_network(work.folder, network, architecture=recipe.architecture, num_classes=num_classes, view=recipe.view)
-    write_failures(work.folder, index, {int(row): why for row, why in progress.bad_rows.items()})
-    return {"num_classes": num_classes, "num_rows": len(rows), "num_unlabelled": len(labels) - len(rows),
+    unsynchronised(module)
+    accuracy = _label_accuracy(work, network, modality, index, objective.labels, recipe, reading, device)
+    module.cpu()
+    if current().is_first:
+        save_network(work.folder, network, architecture=recipe.architecture, num_classes=num_outputs, view=recipe.view)
+        write_failures(work.folder, index, {int(row): why for row, why in progress.bad_rows.items()})
+    return {"num_classes": num_outputs, "num_rows": len(rows), "num_unlabelled": index.num_rows - len(rows),
             "num_bad_rows": len(progress.bad_rows), "label_accuracy": accuracy,
             "epochs": round(recipe.budget.max_samples / len(rows), 2)}
 
 
-def _optimizer(network: Backbone, recipe: Recipe) -> torch.optim.SGD:
-    return make_optimizer(cast(nn.Module, network), momentum=recipe.momentum, nesterov=recipe.nesterov,
-                          weight_decay=recipe.weight_decay)
+def _placed(network: Backbone, recipe: Recipe, device: torch.device) -> nn.Module:
+    """The network where and how it is to be trained."""
+    module = cast(nn.Module, network).to(device)
+    if recipe.memory_format == "channels_last":
+        for parameter in module.parameters():
+            formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+            if parameter.ndim in formats:
+                parameter.data = parameter.data.contiguous(memory_format=formats[parameter.ndim])
+    if recipe.sync_batch_norm and current().size > 1:
+        synchronised(module)
+    return module
+
+
+def _compute(module: nn.Module, recipe: Recipe) -> Network:
+    """What runs forward passes in training."""
+    if not recipe.compile:
+        return module
+    compiled: Network = torch.compile(module)
+    return compiled
+
+
+def _order(rows: NDArray[np.int64], recipe: Recipe) -> SampleOrder:
+    budget = recipe.budget
+    return SampleOrder(rows, budget.batch_size, budget.max_samples, recipe.seed, budget.micro_batch_size, current())
+
+
+def _batches(modality: Modality, index: Index, recipe: Recipe, reading: Reading,
+             ) -> Callable[[Iterator[Draws]], Iterator[Batch]]:
+    def batches(draws: Iterator[Draws]) -> Iterator[Batch]:
+        return modality.train_batches(index, draws, view=recipe.view, seed=recipe.seed, reading=reading)
+
+    return batches
 
 
 def _label_accuracy(work: Workspace, network: Backbone, modality: Modality, index: Index,
-                    labels: NDArray[np.int32], recipe: Recipe, reading: Reading, device: torch.device) -> float:
-    """Share of training rows whose own label the finished network predicts from the middle clip: memorisation."""
+                    labels: NDArray[np.int32] | None, recipe: Recipe, reading: Reading, device: torch.device,
+                    ) -> float | None:
+    """Share of training rows whose own label the finished network predicts from the middle clip: memorisation.
+
+    None where the objective has no label per row.
+    """
+    if labels is None:
+        return None
     rows = np.flatnonzero(labels >= 0)
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), _NUM_MEMORY_ROWS)).astype(np.int64)]
+    low, high = current().share(len(rows))
     cast(nn.Module, network).eval()
-    right = seen = 0
-    task = work.screen.task(f"{work.title}, labels remembered", len(rows), "rows")
-    with torch.no_grad(), task as line:
-        for batch in modality.eval_batches(index, rows, view=recipe.view, num_views=1, reading=reading,
-                                           batch_rows=min(recipe.budget.batch_size, 64)):
+    counts = np.zeros(2, np.int64)
+    with torch.no_grad(), work.screen.task(f"{work.title}, labels remembered", high - low, "rows") as line:
+        for batch in modality.eval_batches(index, rows[low:high], view=recipe.view, num_views=1,
+                                           batch_rows=min(recipe.budget.batch_size, 64), reading=reading):
             predicted = network(batch.data.to(device)).argmax(dim=1).cpu().numpy()
-            right += int((predicted[batch.valid] == labels[batch.rows[batch.valid]]).sum())
-            seen += int(batch.valid.sum())
+            counts += (predicted[batch.valid] == labels[batch.rows[batch.valid]]).sum(), batch.valid.sum()
             line.advance(int((batch.rows >= 0).sum()))
             work.stop.check()
-    return right / max(seen, 1)
+    sum_over_ranks(counts)
+    return float(counts[0]) / max(int(counts[1]), 1)

@@ -180,7 +180,7 @@ def test_dump_loads_back_to_an_equal_spec(tmp_path_factory: pytest.TempPathFacto
 
 def test_the_dump_can_be_read_by_people() -> None:
     text = dump_yaml(replace(RunSpec(), name="word " * 50 + "é"))
-    assert f"\nNAME: {'word ' * 50}é\nOUTPUT_DIR: runs/default\n" in f"\n{text}"
+    assert f"\nNAME: {'word ' * 50}é\nMODALITY: video\nOUTPUT_DIR: runs/default\n" in f"\n{text}"
     assert "\n  CLIP:\n    NUM_FRAMES: 32\n" in text
     assert "\nSEEDS: [0]\n" in text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cfvideo.core.schedules import learning_rate
+from cfvideo.core.training.schedules import learning_rate
 
 
 @pytest.mark.parametrize(("samples", "expected"), [
@@ -29,6 +29,18 @@ def test_cosine(samples: int, expected: float) -> None:
     assert learning_rate(samples, max_samples=1000, base_lr=1.0, schedule="cosine") == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("samples", "expected"), [(0, 1.0), (299, 1.0), (300, 0.1), (899, 0.1), (900, 0.01)])
+def test_step_drops_at_shares_of_the_budget(samples: int, expected: float) -> None:
+    assert learning_rate(samples, max_samples=1000, base_lr=1.0, schedule="step", steps=(0.3, 0.9),
+                         step_factor=0.1) == pytest.approx(expected)
+
+
+def test_constant_and_a_warm_up_that_starts_above_zero() -> None:
+    rates = [learning_rate(samples, max_samples=100, base_lr=2.0, schedule="constant", warmup_samples=10,
+                           warmup_from=0.25) for samples in (0, 5, 10, 99)]
+    assert rates == pytest.approx([0.5, 1.25, 2.0, 2.0])
+
+
 def test_unknown_schedule_is_refused() -> None:
-    with pytest.raises(ValueError, match="allowed: halving, cosine"):
+    with pytest.raises(ValueError, match="allowed: halving, step, cosine, constant"):
         learning_rate(0, max_samples=1, base_lr=1.0, schedule="poly")

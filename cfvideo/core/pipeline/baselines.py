@@ -1,0 +1,20 @@
+"""What the paper compares ClusterFit with (section 4), as further wirings of the same stages."""
+
+from __future__ import annotations
+
+from cfvideo.core.pipeline.context import Context
+from cfvideo.core.pipeline.training import distillation_stage, pretrain_stage, regression_stage
+from cfvideo.core.stage import Stage
+
+
+def baseline_stages(context: Context, seed: int, n_pre: Stage, features: Stage) -> dict[str, list[Stage]]:
+    """The stages of each of BASELINES, in the order of the paper's tables; the last of each is its network."""
+    made: dict[str, list[Stage]] = {}
+    wanted = context.spec.baselines
+    if "n_pre_2x" in wanted:
+        made["n_pre_2x"] = [pretrain_stage(context, seed, "n_pre_2x")]
+    if "distillation" in wanted:
+        made["distillation"] = [distillation_stage(context, seed, n_pre)]
+    if "regression" in wanted:
+        made["regression"] = [regression_stage(context, seed, features)]
+    return made

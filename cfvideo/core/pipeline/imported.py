@@ -1,0 +1,44 @@
+"""A network made elsewhere that stands in for N_pre: read at planning time, copied into a stage of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from cfvideo.core.durable import sha256_file
+from cfvideo.core.errors import DataError, IntegrityError
+from cfvideo.core.network_file import FILE_NAME
+from cfvideo.core.tensors import load_header
+
+
+@dataclass(frozen=True)
+class Imported:
+    """path: the weights.safetensors; digest: of its bytes, what stands for it in fingerprints."""
+
+    path: Path
+    digest: str
+    architecture: Mapping[str, Any]
+    view: Mapping[str, Any]
+    num_classes: int
+
+
+@lru_cache(maxsize=16)
+def imported(place: str, key: str) -> Imported:
+    """The network in a file, or in a folder that tools/import_weights.py made.
+
+    Raises:
+        DataError: there is none, or it is not in this project's format.
+    """
+    path = Path(place)
+    path = path / FILE_NAME if path.is_dir() else path
+    hint = f"give a {FILE_NAME} that this program made, or make one with: python tools/import_weights.py FILE --out DIR"
+    if not path.is_file():
+        raise DataError(f"{key}: {path} does not exist; {hint}")
+    try:
+        header = load_header(path)
+        return Imported(path, sha256_file(path), header["architecture"], header["view"], header["num_classes"])
+    except (IntegrityError, KeyError) as error:
+        raise DataError(f"{key}: {path} is not a network of this program ({error}); {hint}") from error

@@ -1,0 +1,179 @@
+"""THE training loop: N_pre, N_cf, distillation and whatever else learns by gradient descent.
+
+The budget is a number of samples, as in the paper; epochs follow from it. What is read when, and at which learning
+rate, is a function of the sample count alone, so a restart from any checkpoint goes the same way. Every process holds
+the whole network and computes its parts of each step; gradients are summed over parts and processes, so that a step
+is the same sum however it was shared out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from cfvideo.core.distributed import current
+from cfvideo.core.errors import TooManyBadSamples
+from cfvideo.core.faults import fault_point
+from cfvideo.core.interrupt import StopRequest
+from cfvideo.core.journal import Journal
+from cfvideo.core.records import Batch, Draws
+from cfvideo.core.screen import Task
+from cfvideo.core.training.batch_norm import RunningStatistics
+from cfvideo.core.training.budget import Budget
+from cfvideo.core.training.checkpoint import Checkpoints, Progress
+from cfvideo.core.training.feeding import Feed
+from cfvideo.core.training.objectives import Items, Network, Objective
+from cfvideo.core.training.optimizer import parameters_of, scale_gradients, sum_gradients
+from cfvideo.core.training.precision import autocast
+from cfvideo.core.training.sample_order import SampleOrder, Step
+from cfvideo.core.training.tally import Tally, check_finite, clipped
+
+# Journal lines per run: enough for a curve, few enough to read.
+_NUM_JOURNAL_LINES = 50
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """One training run in one folder.
+
+    network: initialised, on the device; trained in place. compute: what runs the forward pass (the network itself, or
+    its compiled twin). optimizer: over the network's parameters. order: which rows each step reads. batches: from an
+    iterator of draws to one batch each. max_bad_rows: more distinct undecodable rows than this end the run. folder:
+    gets metrics.jsonl. scratch: holds checkpoints. clip_gradient: largest norm of all gradients together; 0: any.
+    """
+
+    network: nn.Module
+    compute: Network
+    optimizer: torch.optim.Optimizer
+    objective: Objective
+    budget: Budget
+    order: SampleOrder
+    batches: Callable[[Iterator[Draws]], Iterator[Batch]]
+    max_bad_rows: int
+    folder: Path
+    scratch: Path
+    events: Path | None
+    device: torch.device
+    precision: str = "fp32"
+    clip_gradient: float = 0.0
+    checkpoints: Checkpoints = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "checkpoints", Checkpoints(self.scratch))
+
+    def run(self, *, task: Task, stop: StopRequest) -> Progress:
+        """Train from the newest checkpoint to the end of the budget."""
+        progress = self.checkpoints.restore(self.network, self.optimizer)
+        task.advance(progress.samples)
+        journal = self._journal(progress)
+        self.network.train()
+        running = RunningStatistics(self.network) if self._in_parts() else None
+        draws = (part for step in self.order.steps(progress.samples) for part in step.parts)
+        try:
+            with Feed(self.batches(draws), self.device) as feed:
+                for step in self.order.steps(progress.samples):
+                    tally = self._step(step, feed, running, stop)
+                    self._account(step, tally, progress, journal)
+                    task.advance(step.num_items, _note(progress, feed, task))
+                    if self._is_due(progress.samples, step.num_items) or tally.stops:
+                        self._save(progress, journal)
+                    stop.check_together(bool(tally.stops))
+        finally:
+            if journal is not None:
+                journal.close()
+        return progress
+
+    def _journal(self, progress: Progress) -> Journal | None:
+        if not current().is_first:
+            return None
+        return Journal(self.folder / "metrics.jsonl", events=self.events, length_bytes=progress.journal_bytes,
+                       samples=progress.samples)
+
+    def _in_parts(self) -> bool:
+        """Whether steps are made of several parts, anywhere."""
+        return current().size > 1 or 0 < self.budget.micro_batch_size < self.budget.batch_size
+
+    def _is_due(self, samples: int, step: int) -> bool:
+        """Whether the last `step` samples crossed a multiple of the checkpoint period, or ended the run."""
+        period = self.budget.checkpoint_samples
+        return samples // period > (samples - step) // period or samples >= self.budget.max_samples
+
+    def _save(self, progress: Progress, journal: Journal | None) -> None:
+        progress.journal_bytes = journal.sync() if journal is not None else 0
+        self.checkpoints.save(self.network, self.optimizer, progress)
+        fault_point("checkpoint")
+
+    def _step(self, step: Step, feed: Feed, running: RunningStatistics | None, stop: StopRequest) -> Tally:
+        """Forward and backward over this process's parts, then one update by the sum over all."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.budget.rate(step.start)
+        self.optimizer.zero_grad(set_to_none=True)
+        if running is not None:
+            running.begin_step()
+        tally = Tally(self.device)
+        for _ in step.parts:
+            batch, data = next(feed)
+            self._part(batch, data, step, tally, running)
+        tally.share(stop.signal_name is not None)
+        if running is not None:
+            running.end_step(tally.num_parts)
+        self._update(step, tally)
+        return tally
+
+    def _part(self, batch: Batch, data: Tensor, step: Step, tally: Tally, running: RunningStatistics | None) -> None:
+        """One micro-batch's gradients; invalid items would enter batch norm's statistics as zeros."""
+        tally.failures += batch.failures
+        if not batch.valid.any():
+            return
+        if not batch.valid.all():
+            data = data[torch.from_numpy(batch.valid).to(data.device)]
+        targets = None if batch.targets is None else batch.targets[batch.valid]
+        with autocast(self.precision, self.device):
+            loss, right = self.objective(self.compute, data, Items(batch.rows[batch.valid], targets))
+        (loss / step.num_items).backward()  # type: ignore[no-untyped-call]
+        if running is not None:
+            running.note_part()
+        tally.add(loss.detach(), right, int(batch.valid.sum()))
+
+    def _update(self, step: Step, tally: Tally) -> None:
+        if not tally.seen:
+            return
+        check_finite(tally.loss_sum, "the loss", step.start, self.budget, self.checkpoints)
+        parameters = parameters_of(self.optimizer)
+        sum_gradients(parameters)
+        scale_gradients(parameters, step.num_items / tally.seen)
+        if self.clip_gradient:
+            norm = clipped(parameters, self.clip_gradient)
+            check_finite(norm, "the gradient's norm", step.start, self.budget, self.checkpoints)
+        self.optimizer.step()
+
+    def _account(self, step: Step, tally: Tally, progress: Progress, journal: Journal | None) -> None:
+        """Book what the step did; a journal line at fixed sample counts, averaging since the line before."""
+        progress.bad_rows |= tally.bad_rows
+        if len(progress.bad_rows) > self.max_bad_rows:
+            row, why = list(progress.bad_rows.items())[-1]
+            raise TooManyBadSamples(f"{len(progress.bad_rows)} rows are undecodable, more than DATA.MAX_BAD_SHARE "
+                                    f"allows ({self.max_bad_rows}); last: row {row}: {': '.join(why)}")
+        progress.samples += step.num_items
+        progress.loss_sum += tally.loss_sum
+        progress.right += tally.right
+        progress.seen += tally.seen
+        period = max(self.budget.max_samples // _NUM_JOURNAL_LINES, 1)
+        if progress.samples // period == step.start // period or not progress.seen:
+            return
+        progress.recent_loss = progress.loss_sum / progress.seen
+        if journal is not None:
+            journal.record({"samples": progress.samples, "loss": progress.recent_loss,
+                            "accuracy": progress.right / progress.seen, "learning_rate": self.budget.rate(step.start)})
+        progress.seen = 0
+        progress.loss_sum = progress.right = 0.0
+
+
+def _note(progress: Progress, feed: Feed, task: Task) -> str:
+    """How it goes, for the progress line: a high share of waiting says that decoding is the bottleneck."""
+    loss = f"loss {progress.loss_sum / progress.seen:.3f}  " if progress.seen else ""
+    return f"{loss}waiting for data {feed.waited_seconds / max(task.seconds(), 1e-9):.0%}"
