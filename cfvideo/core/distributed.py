@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,12 +20,14 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 # A collective that waits longer than this has lost a rank: every stage reports or saves far more often.
 COLLECTIVE_TIMEOUT = timedelta(minutes=10)
 # Waiting for work that only the first rank does (a probe, a report) may take long; a dead first rank takes its
 # store along, or torchrun ends the rest, so nobody waits for ever.
-_WAIT_STEP = timedelta(seconds=60)
+_WAIT_STEP = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,10 @@ def joined() -> Iterator[Ranks]:
         yield Ranks()
         return
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-    dist.init_process_group(backend, timeout=COLLECTIVE_TIMEOUT)
+    store, rank, size = next(rendezvous("env://"))
+    # torchrun's own store outlives a restart where the port is fixed, and with it the dead processes' addresses.
+    attempt = PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+    dist.init_process_group(backend, store=attempt, rank=rank, world_size=size, timeout=COLLECTIVE_TIMEOUT)
     try:
         yield current()
     finally:
@@ -135,11 +140,11 @@ _waits = [0]
 
 
 @contextmanager
-def first_only() -> Iterator[bool]:
+def first_only(check: Callable[[], None] = lambda: None) -> Iterator[bool]:
     """Let the first rank do the body's work while the others wait for its end, however long it takes.
 
     Yields whether this process is the first. An exception there ends the others too: torchrun stops them, or their
-    wait fails with the store of the dead rank.
+    wait fails with the store of the dead rank. `check` is called while waiting; it may raise.
     """
     if current().size == 1:
         yield True
@@ -152,6 +157,7 @@ def first_only() -> Iterator[bool]:
         return
     yield False
     while not store.check([key]):
+        check()
         try:
             store.wait([key], _WAIT_STEP)
         except dist.DistStoreError as error:

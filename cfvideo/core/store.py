@@ -93,7 +93,7 @@ def run_stage(stage: Stage, store: Store, *, screen: Screen, stop: StopRequest,
         if current().is_first:
             _seal(stage, partial, {"facts": dict(facts), "seconds": round(clock() - began, 1),
                                    "versions": dict(versions)})
-    with first_only() as mine:
+    with first_only(stop.check) as mine:
         if mine:
             _finish(stage, store)
     return store.need(stage)
@@ -115,7 +115,7 @@ def _work(stage: Stage, store: Store, partial: Path, screen: Screen, stop: StopR
     work = Workspace(partial, inputs, screen, stop, f"{stage.name} {stage.role}", events)
     if stage.by_all:
         return stage.run(work)
-    with first_only() as mine:
+    with first_only(stop.check) as mine:
         return stage.run(work) if mine else {}
 
 

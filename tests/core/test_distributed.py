@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cfvideo.core.distributed import Ranks
+from tests.core.processes import launch
 from tests.source_tree import ROOT
 
 PROGRAM = """
@@ -30,23 +29,6 @@ with d.joined() as ranks:
                 raise SystemExit(7)
     print(ranks.rank, ranks.size, sums.sum(), counts[0], told["from"], d.any_rank(ranks.rank == 1), mine)
 """
-
-
-def launch(program: str, size: int, *arguments: str) -> list[subprocess.CompletedProcess[str]]:
-    """`size` processes of one group, as torchrun would start them, without its supervision."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    group = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
-             "PYTHONPATH": str(ROOT)}
-    processes = [subprocess.Popen([sys.executable, "-c", program, *arguments], text=True, stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE, env={**os.environ, **group, "RANK": str(rank)})
-                 for rank in range(size)]
-    done = []
-    for process in processes:
-        out, err = process.communicate(timeout=120)
-        done.append(subprocess.CompletedProcess(process.args, process.returncode, out, err))
-    return done
 
 
 def test_sums_broadcasts_and_waiting_agree_on_all_ranks() -> None:

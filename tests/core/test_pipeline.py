@@ -81,8 +81,8 @@ BY_CONTENT = {"d_pre", "d_cf"}
 NOT_TRIED = {("n_pre", "weights"), ("n_cf", "weights")}
 
 
-@pytest.mark.parametrize("path", [path for path, field in _fields(RunSpec()) if path[0] not in BY_CONTENT and path not in NOT_TRIED],
-                         ids=".".join)
+@pytest.mark.parametrize("path", [path for path, field in _fields(RunSpec())
+                                  if path[0] not in BY_CONTENT and path not in NOT_TRIED], ids=".".join)
 def test_a_key_changes_a_fingerprint_exactly_if_it_can_change_a_result(tmp_path: Path, path: tuple[str, ...]) -> None:
     spec = _spec(tmp_path)
     field = dict(_fields(RunSpec()))[path]

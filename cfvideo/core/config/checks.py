@@ -63,8 +63,8 @@ def _proxies(spec: RunSpec) -> Iterator[Contradiction]:
         yield Contradiction(("N_CF.WEIGHTS",), "N_CF.WEIGHTS is set, but N_cf is trained from scratch on the clusters: "
                             "leave it out; tools/evaluate.py judges a finished network")
     if spec.n_cf.task != "labels":
-        yield Contradiction(("N_CF.TASK",), f"N_CF.TASK {spec.n_cf.task}: N_cf learns cluster ids: leave it out, or set "
-                            "N_PRE.TASK")
+        yield Contradiction(("N_CF.TASK",), f"N_CF.TASK {spec.n_cf.task}: N_cf learns cluster ids: leave it out, or "
+                            "set N_PRE.TASK")
     if "distillation" in spec.baselines and spec.n_pre.task != "labels":
         yield Contradiction(("BASELINES", "N_PRE.TASK"), f"BASELINES distillation and N_PRE.TASK {spec.n_pre.task}: a "
                             "pretext task's outputs say nothing of an untouched picture (paper, appendix D): leave "

@@ -125,9 +125,10 @@ class Trainer:
         return tally
 
     def _part(self, batch: Batch, data: Tensor, step: Step, tally: Tally, running: RunningStatistics | None) -> None:
-        """One micro-batch's gradients; invalid items would enter batch norm's statistics as zeros."""
+        """One micro-batch's gradients; invalid items would enter batch norm's statistics as zeros, and a single one
+        that is left of several is no batch to normalise by."""
         tally.failures += batch.failures
-        if not batch.valid.any():
+        if batch.valid.sum() < min(2, len(batch)):
             return
         if not batch.valid.all():
             data = data[torch.from_numpy(batch.valid).to(data.device)]

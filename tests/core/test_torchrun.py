@@ -1,0 +1,117 @@
+"""A run under torchrun: killed ranks, restarts, other numbers of processes, signals, and errors of one rank."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from cfvideo.core.errors import Interrupted
+from cfvideo.core.tensors import load_tensors
+from tests.core.processes import torchrun
+
+pytestmark = pytest.mark.slow
+
+CONFIG = """
+NAME: toy
+OUTPUT_DIR: {out}
+D_PRE: {{PATH: "60"}}
+D_TAR:
+  T: {{TRAIN: "45", TEST: "30"}}
+N_PRE: &net
+  ARCH: r2plus1d
+  WIDTHS: [6, 6, 6, 6]
+  SOLVER: {{MAX_SAMPLES: 960, BATCH_SIZE: 24, MICRO_BATCH_SIZE: 6, BASE_LR: 0.1, BASE_BATCH_SIZE: 16, NUM_HALVINGS: 3,
+            CHECKPOINT_SAMPLES: 96}}
+N_CF: *net
+EXTRACT: {{NUM_CLIPS: 2, BATCH_SIZE: 8, SHARD_ROWS: 16}}
+CLUSTER: {{NUM_CLUSTERS: 6, NUM_ITERATIONS: 4}}
+PROBE: {{NUM_CLIPS: 2, STRENGTHS: [1.0]}}
+SYSTEM: {{THREADS: 1}}
+"""
+
+
+def _config(folder: Path) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "toy.yaml").write_text(CONFIG.format(out=folder / "out"))
+    return str(folder / "toy.yaml")
+
+
+def _run(folder: Path, size: int, stages: str = "pretrain", *, restarts: int = 0, fault: str = "") -> tuple[int, str]:
+    process = torchrun(size, "-m", "tests.toy_run", _config(folder), f"-{stages}", restarts=restarts,
+                       more={"CFVIDEO_FAULT": fault})
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out + err
+
+
+def _weights(folder: Path, stage: str = "pretrain") -> bytes:
+    (path,) = (folder / "out/stages" / stage).glob("*/weights.safetensors")
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """N_pre as two processes make it when nothing happens."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    code, said = _run(folder, 2)
+    assert code == 0, said
+    return folder
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_rank_killed_in_training_is_restarted_and_the_weights_are_the_same_bytes(tmp_path: Path, undisturbed: Path,
+                                                                                   rank: int) -> None:
+    code, said = _run(tmp_path, 2, restarts=1, fault=f"rank{rank}/pretrain/checkpoint:3")
+    assert code == 0, said
+    assert "resuming" in said
+    assert _weights(tmp_path) == _weights(undisturbed)
+
+
+def test_a_run_goes_on_with_another_number_of_processes(tmp_path: Path, undisturbed: Path) -> None:
+    """Same batches, same parts; sums in another order differ in last bits."""
+    code, _ = _run(tmp_path, 2, fault="rank1/pretrain/checkpoint:4")
+    assert code != 0
+    code, said = _run(tmp_path, 3)
+    assert code == 0, said
+    assert "resuming" in said
+    states = [load_tensors(next((folder / "out/stages/pretrain").glob("*/weights.safetensors")))[0]
+              for folder in (tmp_path, undisturbed)]
+    for name, value in states[0].items():
+        torch.testing.assert_close(value, states[1][name], rtol=1e-3, atol=1e-4)
+
+
+def test_sigterm_stops_all_ranks_and_the_same_command_resumes(tmp_path: Path, undisturbed: Path) -> None:
+    process = torchrun(2, "-m", "tests.toy_run", _config(tmp_path), "-pretrain",
+                       "N_PRE.SOLVER.CHECKPOINT_SAMPLES", "480")
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("out/stages/pretrain/*.partial/metrics.jsonl")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    code, said = _run(tmp_path, 2)
+    assert code == 0, said
+    assert _weights(tmp_path) == _weights(undisturbed)
+    assert Interrupted.exit_code == 5
+
+
+def test_an_error_of_the_first_rank_ends_all(tmp_path: Path, undisturbed: Path) -> None:
+    """A damaged input is found by the first rank alone, in a stage that only it works on."""
+    code, said = _run(tmp_path, 2, "untrained,pretrain")
+    assert code == 0, said
+    (weights,) = (tmp_path / "out/stages/untrained").glob("*/weights.safetensors")
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    code, said = _run(tmp_path, 2, "extract")
+    assert code != 0
+    assert "missing or changed since it was made" in said
+
+
+def test_a_whole_run_by_two_processes(tmp_path: Path) -> None:
+    code, said = _run(tmp_path, 2, "")
+    assert code == 0, said
+    assert (tmp_path / "out/report.html").stat().st_size > 10_000
+    assert said.count("Report: ") == 1
