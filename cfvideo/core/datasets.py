@@ -10,10 +10,11 @@ from pathlib import Path
 from cfvideo.core.durable import TMP_SUFFIX, publish
 from cfvideo.core.errors import DataError
 from cfvideo.core.index import Index
+from cfvideo.core.label_space import most_frequent, names_in, restricted, sampled
 from cfvideo.core.records import Modality, Reading
 from cfvideo.core.row_status import KnownBad, digest, read_known_bad
 from cfvideo.core.screen import Screen
-from cfvideo.core.specs import RunSpec, SourceSpec, TargetSpec
+from cfvideo.core.specs import LabelSpec, RunSpec, SourceSpec, TargetSpec
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,12 @@ def open_datasets(spec: RunSpec, modality: Modality, screen: Screen) -> DataSets
         return index
 
     def source(key: str, given: SourceSpec) -> Index:
-        return read(f"{key}.PATH", given.format, given.path, given.root, given.min_rows_per_label)
+        index = read(f"{key}.PATH", given.format, given.path, given.root, given.min_rows_per_label)
+        try:
+            return _label_space(index, given.labels, f"{key}.LABELS", screen) if index.num_rows else index
+        except DataError as error:
+            missing.append(str(error))
+            return nothing()
 
     def splits(name: str, target: TargetSpec) -> tuple[Index, Index]:
         train = read(f"D_TAR.{name}.TRAIN", target.format, target.train, target.root, 1)
@@ -99,6 +105,20 @@ def open_datasets(spec: RunSpec, modality: Modality, screen: Screen) -> DataSets
     d_cf = source("D_CF", spec.d_cf) if spec.d_cf.path else d_pre
     targets = {name: splits(name, target) for name, target in spec.d_tar.items()}
     return _with_known_bad(DataSets(d_pre, d_cf, targets, tuple(missing)), spec.data.status)
+
+
+def _label_space(index: Index, labels: LabelSpec, key: str, screen: Screen) -> Index:
+    """The rows and labels of D_pre or D_cf that LABELS leaves."""
+    if not (labels.only or labels.top or labels.max_rows):
+        return index
+    if labels.only:
+        index = restricted(index, names_in(Path(labels.only), f"{key}.ONLY"), f"{key}.ONLY")
+    if labels.top:
+        index = restricted(index, most_frequent(index, labels.top), f"{key}.TOP")
+    if labels.max_rows:
+        index = sampled(index, labels.max_rows, f"{key}.MAX_ROWS")
+    screen.say(f"{key}: leaves {index.num_rows:,} rows, {len(index.label_names)} labels")
+    return index
 
 
 def _with_known_bad(data: DataSets, place: str) -> DataSets:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard.writer import SummaryWriter
 
 
+METRICS = "metrics.jsonl"
+
+
 class Journal:
     """Appends one JSON object per line.
 

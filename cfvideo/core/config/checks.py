@@ -81,7 +81,7 @@ def _sources(spec: RunSpec) -> Iterator[Contradiction]:
                             "N_pre on, in a config file or as D_PRE.PATH data/my_videos")
     if not spec.d_cf.path and spec.d_cf != SourceSpec():
         ignored = tuple(f"D_CF.{item.name.upper()}" for item in fields(SourceSpec)
-                        if getattr(spec.d_cf, item.name) != item.default)
+                        if getattr(spec.d_cf, item.name) != getattr(SourceSpec(), item.name))
         yield Contradiction(ignored, f"D_CF.PATH is empty, which makes D_cf the same as D_pre, so {', '.join(ignored)} "
                             "would be ignored: give D_CF.PATH or leave them out")
 

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from cfvideo.core.backbone import Backbone
 from cfvideo.core.config import flatten
-from cfvideo.core.datasets import DataSets, reading_from
+from cfvideo.core.datasets import DataSets, cf_source, reading_from
 from cfvideo.core.device import computes_on
 from cfvideo.core.flops import forward_flops
 from cfvideo.core.index import Index
+from cfvideo.core.label_space import noisy
 from cfvideo.core.pipeline.imported import Imported, imported
 from cfvideo.core.recipes import architecture
 from cfvideo.core.records import Modality, Reading
@@ -49,6 +52,19 @@ class Context:
     def identity_of(self, index: Index) -> dict[str, str]:
         """What stands for a data set in fingerprints."""
         return self.data.identity_of(index)
+
+    def labels(self, which: str, seed: int) -> NDArray[np.int32]:
+        """int32 [N]: the one label per row of d_pre or d_cf that is learned; -1: none. Of several labels one is picked
+        for good (paper, supplement C); synthetic noise, where asked for, is part of them."""
+        index, source = (self.data.d_pre, self.spec.d_pre) if which == "d_pre" else (self.data.d_cf,
+                                                                                      cf_source(self.spec))
+        picked = index.picked_labels(seed)
+        return noisy(picked, len(index.label_names), share=source.labels.noise, seed=seed)
+
+    def label_keys(self, which: str) -> dict[str, Any]:
+        """What decides `labels`, beside the index and the seed, as keys of a fingerprint."""
+        source = self.spec.d_pre if which == "d_pre" else cf_source(self.spec)
+        return dict(flatten(source.labels, "LABELS", neutral=False))
 
     def key(self, name: str) -> str:
         """The config group of a network."""

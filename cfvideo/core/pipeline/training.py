@@ -54,9 +54,10 @@ def pretrain_stage(context: Context, seed: int, name: str = "n_pre") -> Stage:
     def objective_of(_work: Workspace) -> Objective:
         if task != "labels":
             return PretextObjective(num_rows=index.num_rows, num_classes=context.modality.pretext_classes(task))
-        return LabelObjective([index.picked_labels(seed)], [len(index.label_names)])
+        return LabelObjective([context.labels("d_pre", seed)], [len(index.label_names)])
 
-    return _train(context, seed, name, "pretrain", index, {}, objective_of, factor=2 if name == "n_pre_2x" else 1)
+    return _train(context, seed, name, "pretrain", index, {}, objective_of, factor=2 if name == "n_pre_2x" else 1,
+                  extra_keys=context.label_keys("d_pre") if task == "labels" else {})
 
 
 def train_cf_stage(context: Context, seed: int, name: str, assigned: Sequence[Stage]) -> Stage:
@@ -82,11 +83,12 @@ def distillation_stage(context: Context, seed: int, n_pre: Stage) -> Stage:
             raise ConfigError(f"BASELINES: distillation needs N_pre's labels to be D_cf's, but N_pre has "
                               f"{teacher.fc.out_features} and D_cf {classes}; leave distillation out of BASELINES")
         cast(nn.Module, teacher).to(context.device)
-        return DistillationObjective(index.picked_labels(seed), classes, teacher=teacher,
+        return DistillationObjective(context.labels("d_cf", seed), classes, teacher=teacher,
                                      temperature=spec.temperature, alpha=spec.alpha)
 
     return _train(context, seed, "distillation", "train_cf", index, {"teacher": n_pre}, objective_of,
-                  extra_keys=flatten(spec, "DISTILLATION", neutral=False), extra_flops=context.clip_flops("n_pre"))
+                  extra_keys={**flatten(spec, "DISTILLATION", neutral=False), **context.label_keys("d_cf")},
+                  extra_flops=context.clip_flops("n_pre"))
 
 
 def regression_stage(context: Context, seed: int, features: Stage) -> Stage:

@@ -6,7 +6,7 @@ stage never see a spec: they take plain keyword arguments.
 """
 
 from cfvideo.core.specs.cluster import ClusterSpec, ExtractSpec
-from cfvideo.core.specs.data import FORMATS, DataSpec, SourceSpec, TargetSpec
+from cfvideo.core.specs.data import FORMATS, DataSpec, LabelSpec, SourceSpec, TargetSpec
 from cfvideo.core.specs.knobs import NEUTRAL
 from cfvideo.core.specs.network import ClipSpec, NetworkSpec
 from cfvideo.core.specs.probe import ProbeSpec
@@ -14,4 +14,4 @@ from cfvideo.core.specs.run import BASELINES, DistillationSpec, RunSpec, SystemS
 from cfvideo.core.specs.solver import SolverSpec
 
 __all__ = ["BASELINES", "FORMATS", "NEUTRAL", "ClipSpec", "ClusterSpec", "DataSpec", "DistillationSpec", "ExtractSpec",
-           "NetworkSpec", "ProbeSpec", "RunSpec", "SolverSpec", "SourceSpec", "SystemSpec", "TargetSpec"]
+           "LabelSpec", "NetworkSpec", "ProbeSpec", "RunSpec", "SolverSpec", "SourceSpec", "SystemSpec", "TargetSpec"]

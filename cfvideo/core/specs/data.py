@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cfvideo.core.specs.knobs import knob
+from cfvideo.core.specs.knobs import knob, node
 
 FORMATS = ("kinetics", "kinetics_csv", "sports1m", "sthsth_v1", "sthsth_v2", "path_label", "mmaction2",
            "mmaction2_offset", "folder", "weak_labels", "tar", "index")
+
+
+@dataclass(frozen=True)
+class LabelSpec:
+    """The label space of a data set to train on. All but NOISE choose rows, for which the index's hash stands in."""
+
+    top: int = knob(0, "only the so many most frequent labels, and the rows that carry one (Figure 7); 0: all", low=0,
+                    neutral=True)
+    only: str = knob("", "only the labels in this text file, one name a line, and the rows that carry one (Figure 8)",
+                     neutral=True)
+    max_rows: int = knob(0, "a fixed sample of so many of these rows, so that label spaces are compared on equally "
+                         "many; 0: all", low=0, neutral=True)
+    noise: float = knob(0.0, "share of the rows whose label is replaced by another one at random (section 3.2)",
+                        low=0.0, high=1.0)
 
 
 @dataclass(frozen=True)
@@ -24,6 +38,7 @@ class SourceSpec:
                                    neutral=True)
     expected_rows: int = knob(0, "rows that --dry-run reckons with while the data is not here yet; 0: not known",
                               low=0, neutral=True)
+    labels: LabelSpec = node(LabelSpec)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from cfvideo.core import failures as failure_file
 from cfvideo.core.index import Index
-from cfvideo.core.journal import read_journal
+from cfvideo.core.journal import METRICS, read_journal
 from cfvideo.core.pseudo_labels import PseudoLabels
 from cfvideo.core.records import Modality, Reading
 from cfvideo.core.report.data import (
@@ -51,7 +51,7 @@ def collect(parts: Parts, cover: Cover, statuses: Mapping[str, str]) -> ReportDa
     return ReportData(
         title=cover.title, command=cover.command, config_yaml=cover.config_yaml, expectation=cover.expectation,
         facts=cover.facts, probes=[_probe(*part) for part in parts if part[0].name == "probe"],
-        curves=[_curve(*part) for part in parts if part[0].name in ("pretrain", "train_cf")],
+        curves=[_curve(*part) for part in parts if METRICS in part[1].manifest["files"]],
         clusters=_clusters(parts), failures=[line for part in parts for line in _failures(*part)],
         stages=[_line(*part, statuses) for part in parts])
 
@@ -64,7 +64,7 @@ def _probe(stage: Stage, artefact: Artefact) -> ProbeResult:
 
 
 def _curve(stage: Stage, artefact: Artefact) -> TrainingCurve:
-    lines = read_journal(artefact.file("metrics.jsonl"))
+    lines = read_journal(artefact.file(METRICS))
     return TrainingCurve(network=stage.about["network"], seed=stage.about["seed"],
                          samples=[line["samples"] for line in lines], loss=[line["loss"] for line in lines],
                          accuracy=[line["accuracy"] for line in lines],

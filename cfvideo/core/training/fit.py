@@ -19,7 +19,7 @@ from cfvideo.core.distributed import current
 from cfvideo.core.errors import TooManyBadSamples
 from cfvideo.core.faults import fault_point
 from cfvideo.core.interrupt import StopRequest
-from cfvideo.core.journal import Journal
+from cfvideo.core.journal import METRICS, Journal
 from cfvideo.core.records import Batch, Draws
 from cfvideo.core.screen import Task
 from cfvideo.core.training.batch_norm import RunningStatistics
@@ -90,7 +90,7 @@ class Trainer:
     def _journal(self, progress: Progress) -> Journal | None:
         if not current().is_first:
             return None
-        return Journal(self.folder / "metrics.jsonl", events=self.events, length_bytes=progress.journal_bytes,
+        return Journal(self.folder / METRICS, events=self.events, length_bytes=progress.journal_bytes,
                        samples=progress.samples)
 
     def _in_parts(self) -> bool:
