@@ -1,0 +1,34 @@
+"""What the network bench compares is equal, and what it reports is there. Never its timings."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cfvideo.bench.networks import Case, cases, matrix_product_rate, measure
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("case", cases("forward", small=True)[:1] + cases("forward", small=True)[2:],
+                         ids=lambda case: case.key)
+def test_both_sides_compute_the_same(case: Case) -> None:
+    ours, theirs = (network.eval() for network in case.pair())
+    data = torch.randn(case.shape, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        torch.testing.assert_close(ours(data), theirs(data), rtol=1e-3, atol=1e-4)
+
+
+def test_a_tiny_measurement_reports_every_key() -> None:
+    wanted = cases("train", small=True)
+    found = measure(wanted, num_rounds=1, device=CPU)
+    key = "train_r2plus1d_18_8f_vs_torchvision"
+    assert found[key] > 0
+    assert found["device"] == "cpu"
+    assert found["cases"][key].keys() == {"samples_per_second", "gflop", "share_of_peak", "share_of_peak_torchvision"}
+    # Three times the forward pass of 2 clips: 41.5 GFLOP each at 112 pixels, (32 / 112)^2 of it here, less odd edges.
+    assert found["cases"][key]["gflop"] == pytest.approx(3 * 2 * 41.5 * (32 / 112)**2, rel=0.25)
+
+
+def test_the_peak_is_a_rate() -> None:
+    assert matrix_product_rate(CPU, "fp32") > 1e8
