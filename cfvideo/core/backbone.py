@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -22,8 +23,15 @@ class Backbone(Protocol):
     def initialise(self, generator: torch.Generator, /) -> None:
         """Draw every weight anew from `generator`."""
 
+    def pooled(self, data: torch.Tensor, /, layers: Sequence[str]) -> dict[str, torch.Tensor]:
+        """data [B, ...] -> {layer: globally averaged features [B, D of that layer]}, all in one forward pass.
+
+        Raises:
+            ValueError: the network has no such layer.
+        """
+
     def features(self, data: torch.Tensor, /, layer: str = ...) -> torch.Tensor:
-        """data [B, ...] -> globally averaged features [B, D] of one layer."""
+        """data [B, ...] -> `pooled` of one layer, by default of the last: [B, feature_dim]."""
 
     def __call__(self, data: torch.Tensor, /) -> torch.Tensor:
         """data [B, ...] -> logits [B, num_classes]."""

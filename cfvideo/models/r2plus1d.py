@@ -160,21 +160,26 @@ class R2Plus1D(nn.Module):
         nn.init.normal_(self.fc.weight, 0.0, 0.01, generator=generator)
         nn.init.zeros_(self.fc.bias)
 
-    def feature_maps(self, clips: Tensor) -> dict[str, Tensor]:
-        """Every stage's output for clips [B, 3, T, H, W]: conv1, res2 ... res5, each [B, C, T', H', W']."""
-        maps = {"conv1": self.stem(clips)}
-        for stage, (below, name) in enumerate(zip(LAYERS, LAYERS[1:], strict=False)):
-            maps[name] = getattr(self, f"layer{stage + 1}")(maps[below])
-        return maps
+    def pooled(self, clips: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """Globally averaged maps of several layers in one pass, which ends at the deepest of them.
+
+        clips [B, 3, T, H, W] -> {layer: [B, C of that layer]}, in the order asked for; res5 is the paper's feature.
+        """
+        if unknown := [name for name in layers if name not in LAYERS]:
+            raise ValueError(f"unknown layer {', '.join(unknown)}; allowed: {', '.join(LAYERS)}")
+        found: dict[str, Tensor] = {}
+        out, wanted = clips, set(layers)
+        for stage, name in enumerate(LAYERS):
+            if len(found) == len(wanted):
+                break
+            out = self.stem(out) if stage == 0 else getattr(self, f"layer{stage}")(out)
+            if name in wanted:
+                found[name] = out.mean(dim=(2, 3, 4))
+        return {name: found[name] for name in layers}
 
     def features(self, clips: Tensor, layer: str = "res5") -> Tensor:
-        """Globally averaged map of one layer: clips [B, 3, T, H, W] -> [B, C]; res5 is the paper's feature."""
-        out: Tensor = self.stem(clips)
-        for stage, name in enumerate(LAYERS):
-            out = out if stage == 0 else getattr(self, f"layer{stage}")(out)
-            if name == layer:
-                return out.mean(dim=(2, 3, 4))
-        raise ValueError(f"unknown layer {layer!r}; allowed: {', '.join(LAYERS)}")
+        """`pooled` of one layer: clips [B, 3, T, H, W] -> [B, C]."""
+        return self.pooled(clips, (layer,))[layer]
 
     def forward(self, clips: Tensor) -> Tensor:
         """clips [B, 3, T, H, W], float -> logits [B, num_classes]."""

@@ -66,11 +66,20 @@ def test_only_the_second_convolutions_of_the_striding_blocks_differ_between_the_
     assert theirs["layer2.0.conv2.0.0.weight"].shape[0] == 230
 
 
+def recorded_maps(network: R2Plus1D) -> dict[str, Tensor]:
+    """Filled with every stage's output by the network's next forward pass."""
+    maps: dict[str, Tensor] = {}
+    for name, part in zip(LAYERS, ("stem", "layer1", "layer2", "layer3", "layer4"), strict=True):
+        network.get_submodule(part).register_forward_hook(
+            lambda _module, _given, out, name=name: maps.update({name: out}))
+    return maps
+
+
 @pytest.mark.parametrize(("num_frames", "frames_at_res5"), [(32, 4), (8, 1)])
 def test_time_shrinks_as_in_the_paper_and_features_have_512_numbers(num_frames: int, frames_at_res5: int) -> None:
     with torch.device("meta"):
         network = R2Plus1D(num_classes=400)
-        maps = network.feature_maps(torch.empty(2, 3, num_frames, 112, 112))
+        maps = recorded_maps(network)
         features = network.features(torch.empty(2, 3, num_frames, 112, 112))
     assert tuple(maps) == LAYERS == network.layers
     assert maps["conv1"].shape == (2, 64, num_frames, 56, 56)
@@ -185,10 +194,21 @@ def test_small_widths_work_and_give_the_last_as_feature(widths: Sequence[int]) -
     assert all(parameter.numel() for parameter in network.parameters())
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-def test_the_features_of_a_layer_are_its_maps_average(layer: str) -> None:
+def test_pooled_layers_are_their_maps_averages_in_the_order_asked_for() -> None:
     network, clips = tiny().eval(), random_clips(2, 3, 8, 16, 16)
-    torch.testing.assert_close(network.features(clips, layer), network.feature_maps(clips)[layer].mean(dim=(2, 3, 4)))
+    maps = recorded_maps(network)
+    pooled = network.pooled(clips, ("res5", "conv1", "res3"))
+    assert list(pooled) == ["res5", "conv1", "res3"]
+    for name, value in pooled.items():
+        torch.testing.assert_close(value, maps[name].mean(dim=(2, 3, 4)))
+        assert torch.equal(value, network.features(clips, name))
+
+
+def test_a_pass_ends_at_the_deepest_layer_asked_for() -> None:
+    network = tiny().eval()
+    maps = recorded_maps(network)
+    network.pooled(random_clips(2, 3, 8, 16, 16), ("res2", "conv1"))
+    assert list(maps) == ["conv1", "res2"]
 
 
 def test_an_unknown_layer_is_named_with_the_known_ones() -> None:
