@@ -34,9 +34,12 @@ def publish(tmp: Path, path: Path) -> None:
     fsync_folder(path.parent)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Publish `data` as `path`, atomically and durably."""
-    tmp = path.with_name(path.name + TMP_SUFFIX)
+def write_bytes(path: Path, data: bytes, *, tmp: Path | None = None) -> None:
+    """Publish `data` as `path`, atomically and durably.
+
+    tmp: written first, in the same folder; processes that could write one `path` at once each name their own.
+    """
+    tmp = tmp or path.with_name(path.name + TMP_SUFFIX)
     with tmp.open("wb") as file:
         file.write(data)
         file.flush()

@@ -32,12 +32,13 @@ def _digest(tensors: Mapping[str, torch.Tensor], header: Mapping[str, Any]) -> s
     return digest.hexdigest()
 
 
-def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], header: Mapping[str, Any] | None = None) -> None:
-    """Publish `tensors` with a JSON-able `header`, atomically. Equal arguments give equal bytes."""
+def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], header: Mapping[str, Any] | None = None, *,
+                 tmp: Path | None = None) -> None:
+    """Publish `tensors` with a JSON-able `header`, atomically. Equal arguments give equal bytes; `tmp`: write_bytes."""
     header = dict(header or {})
     held = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     entry = canonical_json({"header": header, "sha256": _digest(held, header)})
-    write_bytes(path, save(held, metadata={_KEY: entry}))
+    write_bytes(path, save(held, metadata={_KEY: entry}), tmp=tmp)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -46,17 +47,28 @@ def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     Raises:
         IntegrityError: missing, cut, damaged, or not written by `save_tensors`.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            entry = json.loads((file.metadata() or {})[_KEY])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            header, expected = entry["header"], entry["sha256"]
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise IntegrityError(f"{path}: cannot be read: {error}") from error
+    tensors, header, expected = _mapped(path)
     if _digest(tensors, header) != expected:
         raise IntegrityError(f"{path}: content does not match its checksum; delete the folder that holds it and run "
                              "the same command again")
     return tensors, header
+
+
+def map_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """As `load_tensors`, but unverified: of the tensors only what is looked at is read from disk."""
+    tensors, header, _ = _mapped(path)
+    return tensors, header
+
+
+def _mapped(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any], str]:
+    """Memory-mapped tensors, header and recorded digest; IntegrityError where they cannot be read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            entry = json.loads((file.metadata() or {})[_KEY])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return tensors, entry["header"], entry["sha256"]
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise IntegrityError(f"{path}: cannot be read: {error}") from error
 
 
 def load_header(path: Path) -> dict[str, Any]:

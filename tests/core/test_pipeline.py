@@ -70,6 +70,8 @@ def _other(value: Any, choices: tuple[str, ...]) -> Any:
         return next(choice for choice in choices if choice != value)
     if isinstance(value, bool):
         return not value
+    if value == ("res5",):
+        return ("conv1",)
     if isinstance(value, tuple):
         return (*value[:-1], value[-1] + 1)
     return value + "x" if isinstance(value, str) else value + type(value)(1)

@@ -53,6 +53,9 @@ def _run(spec: RunSpec) -> Iterator[Contradiction]:
     if len(set(spec.seeds)) < len(spec.seeds):
         yield Contradiction(("SEEDS",), f"SEEDS {list(spec.seeds)} names a seed twice, which gives the same run twice: "
                             "give each once")
+    if not spec.probe.layers or len(set(spec.probe.layers)) < len(spec.probe.layers):
+        yield Contradiction(("PROBE.LAYERS",), f"PROBE.LAYERS {list(spec.probe.layers)} is empty or names a layer "
+                            "twice: give each once, [res5]")
     if not spec.probe.strengths:
         yield Contradiction(("PROBE.STRENGTHS",), "PROBE.STRENGTHS is empty: give at least one, [1.0]")
 

@@ -6,16 +6,18 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from cfvideo.core.backbone import Backbone
 from cfvideo.core.config import flatten
 from cfvideo.core.datasets import DataSets, cf_source, reading_from
 from cfvideo.core.device import computes_on
+from cfvideo.core.errors import ConfigError
 from cfvideo.core.flops import forward_flops
 from cfvideo.core.index import Index
 from cfvideo.core.label_space import noisy
@@ -112,10 +114,26 @@ class Context:
 
     @lru_cache(maxsize=16)  # noqa: B019  # lives as long as the context, which is as long as the run
     def _shape(self, _key: str, name: str) -> tuple[int, int]:
+        built = self._shapes_only(name)
+        return built.feature_dim, forward_flops(built, self.modality.sample_shape(self.view(name)))
+
+    @lru_cache(maxsize=64)  # noqa: B019  # as above
+    def layer_dims(self, name: str, layers: tuple[str, ...]) -> Mapping[str, int]:
+        """Numbers per pooled feature of each layer; ConfigError where the network has no such layer."""
+        sample = torch.empty((1, *self.modality.sample_shape(self.view(name))), device="meta")
+        try:
+            pooled = self._shapes_only(name).pooled(sample, layers)
+        except ValueError as error:
+            raise ConfigError(f"EXTRACT.LAYER, PROBE.LAYERS: {self.key(name)}: {error}") from error
+        return {layer: values.shape[1] for layer, values in pooled.items()}
+
+    def _shapes_only(self, name: str) -> Backbone:
+        """The network, in evaluation mode, on the device where nothing is computed but shapes."""
         with torch.device("meta"):
             built: Backbone = self.modality.build_network(num_classes=self._num_classes(name),
                                                           **self.architecture(name))
-        return built.feature_dim, forward_flops(built, self.modality.sample_shape(self.view(name)))
+        cast(nn.Module, built).eval()
+        return built
 
     def _num_classes(self, name: str) -> int:
         known = len(self.data.d_pre.label_names) or 2  # 2: the data is not here yet, only the head's cost is off

@@ -13,23 +13,28 @@ from cfvideo.core.stage import Cost, Stage
 from cfvideo.core.stages.extract import run_extract
 
 
-def extract_stage(context: Context, seed: int, name: str, network: Stage, index: Index, where: str, *, num_clips: int,
-                  about: Mapping[str, Any], expected_rows: int) -> Stage:
-    """Features of `index` under the network that stage `network` makes; `expected_rows` where the data is not here."""
+def extract_stage(context: Context, seed: int, name: str, network: Stage, index: Index, where: str, *,
+                  layers: tuple[str, ...], num_clips: int, about: Mapping[str, Any], expected_rows: int,
+                  keep_views: bool = False) -> Stage:
+    """Features of `index` under the network that stage `network` makes, all `layers` of it in one pass.
+
+    keep_views: one feature per clip instead of the clips' mean. expected_rows: where the data is not here.
+    """
     spec = context.spec.extract
-    keys = {**context.view_keys(name), **context.common, "clips": num_clips,
-            "EXTRACT.LAYER": spec.layer, "EXTRACT.BATCH_SIZE": spec.batch_size, **context.identity_of(index)}
-    run = partial(run_extract, modality=context.modality, index=index, view=context.view(name),
-                  layer=spec.layer, num_views=num_clips, batch_size=spec.batch_size, reading=context.reading,
+    keys = {**context.view_keys(name), **context.common, "clips": num_clips, "views": "kept" if keep_views else "mean",
+            "layers": list(layers), "EXTRACT.BATCH_SIZE": spec.batch_size, **context.identity_of(index)}
+    run = partial(run_extract, modality=context.modality, index=index, view=context.view(name), layers=layers,
+                  num_views=num_clips, keep_views=keep_views, batch_size=spec.batch_size, reading=context.reading,
                   shard_rows=spec.shard_rows, max_bad_share=context.spec.data.max_bad_share, device=context.device)
-    rows = index.num_rows or expected_rows
+    rows, per_row = index.num_rows or expected_rows, sum(context.layer_dims(name, layers).values())
     cost = Cost(rows, float(rows * num_clips * context.clip_flops(name)), index.total_bytes,
-                rows * context.feature_dim(name) * 2)
+                rows * per_row * 2 * (num_clips if keep_views else 1))
     return Stage("extract", f"seed {seed}: {name} on {where}", keys, {"network": network}, run, cost,
-                 {"seed": seed, "network": name, **about}, by_all=True)
+                 {"seed": seed, "network": name, **about}, version=2, by_all=True)
 
 
 def cf_features_stage(context: Context, seed: int, name: str, n_pre: Stage) -> Stage:
     """N_pre's features of D_cf: what is clustered (paper, section 4.1.2: 6 clips)."""
-    return extract_stage(context, seed, name, n_pre, context.data.d_cf, "D_CF", about={},
-                         num_clips=context.spec.extract.num_clips, expected_rows=cf_source(context.spec).expected_rows)
+    spec = context.spec.extract
+    return extract_stage(context, seed, name, n_pre, context.data.d_cf, "D_CF", layers=(spec.layer,), about={},
+                         num_clips=spec.num_clips, expected_rows=cf_source(context.spec).expected_rows)

@@ -14,13 +14,11 @@ from cfvideo.core.stages.probe import run_probe
 def transfer_stages(context: Context, seed: int, name: str, network: Stage, target: str) -> list[Stage]:
     """Features of the target's two splits under one network, and the linear probe on them."""
     train, test = context.data.targets[target]
-    clips, expected = context.spec.probe.num_clips, context.spec.d_tar[target].expected_rows
-    about = {"target": target}
-    on_train = extract_stage(context, seed, name, network, train, f"{target} train", num_clips=clips, about=about,
-                             expected_rows=expected)
-    on_test = extract_stage(context, seed, name, network, test, f"{target} test", num_clips=clips, about=about,
-                            expected_rows=0)
-    spec = context.spec.probe
+    spec, about = context.spec.probe, {"target": target}
+    extract = partial(extract_stage, context, seed, name, network, layers=spec.layers, num_clips=spec.num_clips,
+                      about=about)
+    on_train = extract(train, f"{target} train", expected_rows=context.spec.d_tar[target].expected_rows)
+    on_test = extract(test, f"{target} test", expected_rows=0)
     keys = {**flatten(spec, "PROBE", neutral=False), "SEED": seed, "train": train.content_hash,
             "test": test.content_hash}
     run = partial(run_probe, train=train, test=test, strengths=spec.strengths, holdout=spec.holdout,

@@ -9,13 +9,14 @@ from cfvideo.core.specs.knobs import knob
 
 @dataclass(frozen=True)
 class ExtractSpec:
-    """Features of D_cf for clustering, and of D_tar for the probes."""
+    """Features: of D_cf for clustering, and how those of D_tar are made too."""
 
-    num_clips: int = knob(6, "uniform clips per video, averaged (paper: 6)", low=1, high=100)
-    layer: str = knob("res5", "layer whose global average is the feature", choices=("conv1", "res2", "res3", "res4",
-                                                                                    "res5"))
+    num_clips: int = knob(6, "uniform clips per video of D_cf, averaged (paper: 6)", low=1, high=100)
+    layer: str = knob("res5", "layer whose global average is clustered; PROBE.LAYERS names those of the targets",
+                      choices=("conv1", "res2", "res3", "res4", "res5"))
     batch_size: int = knob(32, "clips per forward pass; fixed, because features depend on it in the last bits", low=1)
-    shard_rows: int = knob(4096, "rows per shard: the unit of resumption", low=1, neutral=True)
+    shard_rows: int = knob(4096, "rows per shard, rounded up to whole batches: what a process claims and, when it is "
+                           "killed, loses", low=1, neutral=True)
 
 
 @dataclass(frozen=True)
