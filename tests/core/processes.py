@@ -24,12 +24,16 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **more}
 
 
+def group(size: int) -> list[dict[str, str]]:
+    """What torchrun would tell each of `size` processes of one group."""
+    shared = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    return [{**shared, "RANK": str(rank)} for rank in range(size)]
+
+
 def launch(program: str, size: int, *arguments: str) -> list[subprocess.CompletedProcess[str]]:
     """`size` processes of one group, as torchrun would start them, without its supervision."""
-    group = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     processes = [subprocess.Popen([sys.executable, "-c", program, *arguments], text=True, stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE, env=environment(**group, RANK=str(rank)))
-                 for rank in range(size)]
+                                  stderr=subprocess.PIPE, env=environment(**one)) for one in group(size)]
     done = []
     for process in processes:
         out, err = process.communicate(timeout=240)

@@ -92,7 +92,7 @@ def _resume(work: Workspace) -> LloydState | None:
 
 def run_assign(work: Workspace, *, index: Index, known_labels: NDArray[np.int32]) -> Mapping[str, Any]:
     """Pseudo-labels of every row of D_cf under inputs["kmeans"], with their agreement with `known_labels` int [N]."""
-    store = FeatureStore.open(work.inputs["features"].folder)
+    store = FeatureStore.open(work.inputs["features"].folder, index_hash=index.content_hash)
     model = KMeansModel.load(work.inputs["kmeans"].file(MODEL))
     with work.screen.task(work.title, store.num_rows, "rows") as task:
         labels = assign(_noted(store.blocks(), task, work), model, index_hash=index.content_hash)

@@ -17,6 +17,7 @@ from torch import nn
 
 from cfvideo.core.claims import Claims
 from cfvideo.core.distributed import any_rank, current, local_rank
+from cfvideo.core.durable import TMP_SUFFIX
 from cfvideo.core.extraction import Extraction, Pooling
 from cfvideo.core.failures import write_failures
 from cfvideo.core.features import FeatureStore
@@ -63,6 +64,9 @@ def run_extract(work: Workspace, *, modality: Modality, index: Index, view: Mapp
     facts = {"num_rows": index.num_rows, "num_bad_rows": extraction.num_bad, "dims": store.dims(),
              "decoders": store.decoders()}
     any_rank(False)  # nobody publishes the folder while another still reads in it
+    if current().is_first:
+        for left in work.folder.glob(f"*{TMP_SUFFIX}"):  # by a process that was killed, its shard made by another
+            left.unlink()
     return facts
 
 

@@ -35,6 +35,6 @@ def run_probe(work: Workspace, *, train: Index, test: Index, strengths: Sequence
 
 def _labelled(features: Artefact, index: Index) -> tuple[NDArray[np.float32], LabelSets]:
     """Features and label sets of the rows that decoded and have a label."""
-    matrix, valid = FeatureStore.open(features.folder).read_all()
+    matrix, valid = FeatureStore.open(features.folder, index_hash=index.content_hash).read_all()
     rows = [row for row in range(index.num_rows) if valid[row] and len(index.labels_of(row))]
     return matrix[rows], [index.labels_of(row) for row in rows]
