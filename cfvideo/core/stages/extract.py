@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from cfvideo.core.claims import Claims
-from cfvideo.core.distributed import any_rank, current, local_rank
+from cfvideo.core.distributed import any_rank, current
 from cfvideo.core.durable import TMP_SUFFIX
 from cfvideo.core.extraction import Extraction, Pooling
 from cfvideo.core.failures import write_failures
@@ -50,7 +50,7 @@ def run_extract(work: Workspace, *, modality: Modality, index: Index, view: Mapp
                 "views": "kept" if keep_views else "mean", "decoder": reading.decoder}
     store = FeatureStore(work.folder, num_rows=index.num_rows, shard_rows=-(-shard_rows // batch_rows) * batch_rows,
                          layers=layers, identity=identity)
-    network, device = load_network(given.file(FILE_NAME), modality), own_device(device)
+    network = load_network(given.file(FILE_NAME), modality)
     cast(nn.Module, network).to(device)
     read = partial(modality.eval_batches, index, view=view, num_views=num_views, batch_rows=batch_rows,
                    reading=reading)
@@ -68,15 +68,6 @@ def run_extract(work: Workspace, *, modality: Modality, index: Index, view: Mapp
         for left in work.folder.glob(f"*{TMP_SUFFIX}"):  # by a process that was killed, its shard made by another
             left.unlink()
     return facts
-
-
-def own_device(device: torch.device) -> torch.device:
-    """The GPU of this process among those of its machine's processes, made the current one; a CPU is everybody's."""
-    if device.type != "cuda":
-        return device
-    own = torch.device("cuda", local_rank() % torch.cuda.device_count())
-    torch.cuda.set_device(own)
-    return own
 
 
 def drop_unusable(store: FeatureStore, claims: Claims, work: Workspace) -> None:
