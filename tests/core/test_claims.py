@@ -70,17 +70,20 @@ def test_what_a_dead_holder_left_is_taken_over_after_the_rest(tmp_path: Path) ->
     assert pauses == [2, 2]
 
 
-@pytest.mark.parametrize("when", ["before it is looked at", "while another is made"])
-def test_what_another_has_made_comes_once_and_is_not_mine(tmp_path: Path, when: str) -> None:
-    done = {(4, 8)} if when == "before it is looked at" else set[tuple[int, int]]()
-    seen = []
+def test_what_another_made_while_it_was_held_comes_once_and_at_once(tmp_path: Path) -> None:
+    done, seen = set[tuple[int, int]](), []
     with closing(Claims(tmp_path / "claims")) as claims, holder(tmp_path / "claims"):
         for rows, mine in shared_out([(0, 4), (4, 8), (8, 12), (12, 16)], claims, is_done=done.__contains__,
                                      pause=lambda: pytest.fail("there was work left")):
             seen.append((rows, mine))
             done |= {rows, (4, 8)} if rows == (8, 12) else {rows}
-    assert [rows for rows, mine in seen if not mine] == [(4, 8)]
-    assert sorted(rows for rows, _ in seen) == [(0, 4), (4, 8), (8, 12), (12, 16)]
+    assert seen == [((0, 4), True), ((8, 12), True), ((4, 8), False), ((12, 16), True)]
+
+
+def test_what_is_done_is_not_made_again_though_nobody_holds_it(tmp_path: Path) -> None:
+    with closing(Claims(tmp_path / "claims")) as claims:
+        seen = list(shared_out([(0, 4), (4, 8)], claims, is_done=lambda rows: True, pause=lambda: None))
+    assert seen == [((0, 4), False), ((4, 8), False)]
 
 
 def test_nothing_to_do_needs_nobody(tmp_path: Path) -> None:
