@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,15 @@ def publish(tmp: Path, path: Path) -> None:
     fsync_folder(path.parent)
 
 
+def own_tmp(path: Path) -> Path:
+    """A name beside `path` to write it under first, which no other process on any machine uses."""
+    return path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}{TMP_SUFFIX}")
+
+
 def write_bytes(path: Path, data: bytes, *, tmp: Path | None = None) -> None:
     """Publish `data` as `path`, atomically and durably.
 
-    tmp: written first, in the same folder; processes that could write one `path` at once each name their own.
+    tmp: written first; `own_tmp(path)` where several processes could write one `path` at once.
     """
     tmp = tmp or path.with_name(path.name + TMP_SUFFIX)
     with tmp.open("wb") as file:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
-from cfvideo.core.durable import write_bytes
+from cfvideo.core.durable import own_tmp, write_bytes
 from cfvideo.core.errors import TooManyBadSamples
 from cfvideo.core.index import Index
 
@@ -22,7 +22,8 @@ def write_failures(folder: Path, index: Index, failures: Mapping[int, tuple[str,
     writer.writerow(COLUMNS)
     for row, (status, cause) in sorted(failures.items()):
         writer.writerow([row, index.name_of(row), status, cause])
-    write_bytes(folder / FILE_NAME, text.getvalue().encode(errors="backslashreplace"))
+    path = folder / FILE_NAME
+    write_bytes(path, text.getvalue().encode(errors="backslashreplace"), tmp=own_tmp(path))
 
 
 def read_failures(folder: Path) -> list[dict[str, str]]:

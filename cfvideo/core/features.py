@@ -8,8 +8,6 @@ and the layer that somebody looks at come from disk. Shapes: N rows, V views, D 
 from __future__ import annotations
 
 import json
-import os
-import socket
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from cfvideo.core.claims import Rows
-from cfvideo.core.durable import TMP_SUFFIX, canonical_json
+from cfvideo.core.durable import canonical_json, own_tmp
 from cfvideo.core.errors import IntegrityError
 from cfvideo.core.feature_shard import OK, STATUS, STATUS_BYTES, half_precision, verify_once
 from cfvideo.core.tensors import load_header, map_tensors, save_tensors
@@ -132,9 +130,7 @@ class FeatureStore:
                   "failures": {str(row): list(why) for row, why in sorted(recorded.items())}}
         tensors = {**{layer: torch.from_numpy(half) for layer, half in halves.items()},
                    STATUS: torch.from_numpy(status)}
-        path = self.path(rows)
-        own = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}{TMP_SUFFIX}")
-        save_tensors(path, tensors, header, tmp=own)
+        save_tensors(self.path(rows), tensors, header, tmp=own_tmp(self.path(rows)))
         return recorded
 
     def decoders(self) -> dict[str, int]:

@@ -65,8 +65,8 @@ def run_extract(work: Workspace, *, modality: Modality, index: Index, view: Mapp
              "decoders": store.decoders()}
     any_rank(False)  # nobody publishes the folder while another still reads in it
     if current().is_first:
-        for left in work.folder.glob(f"*{TMP_SUFFIX}"):  # by a process that was killed, its shard made by another
-            left.unlink()
+        for left in work.folder.glob(f"rows-*{TMP_SUFFIX}"):  # by the killed, whose shards others have made
+            left.unlink(missing_ok=True)
     return facts
 
 
