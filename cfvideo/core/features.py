@@ -168,8 +168,9 @@ class FeatureStore:
                 continue
             tensors = self._read((first, last))
             features, status = tensors[layer or self.layers[0]].numpy(), tensors[STATUS].numpy()
-            for at in range(low, high, rows_per_block or high - low):
-                here = slice(at - first, min(at + (rows_per_block or high - low), high) - first)
+            step = rows_per_block or high - low
+            for at in range(low, high, step):
+                here = slice(at - first, min(at + step, high) - first)
                 yield FeatureBlock(at, features[here], status[here] == OK)
 
     def _read(self, shard: Rows) -> dict[str, torch.Tensor]:
@@ -183,6 +184,9 @@ class FeatureStore:
 
     def read_all(self, layer: str | None = None) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """float32 [N, D] or [N, V, D], and validity [N]: for sets that fit in memory, as those of probes do."""
-        blocks = list(self.blocks(layer))
-        features = np.concatenate([block.features for block in blocks]).astype(np.float32)
-        return features, np.concatenate([block.valid for block in blocks])
+        shape = self._read(self.shards()[0])[layer or self.layers[0]].shape[1:]
+        features, valid = np.empty((self.num_rows, *shape), np.float32), np.empty(self.num_rows, np.bool_)
+        for block in self.blocks(layer):
+            here = slice(block.start, block.start + len(block.valid))
+            features[here], valid[here] = block.features, block.valid
+        return features, valid
