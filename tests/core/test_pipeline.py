@@ -12,6 +12,7 @@ import torch
 
 from cfvideo.core.config import flatten, load_run_spec
 from cfvideo.core.datasets import open_datasets
+from cfvideo.core.errors import ConfigError
 from cfvideo.core.pipeline import STAGE_NAMES, Pipeline
 from cfvideo.core.screen import Screen
 from cfvideo.core.specs import NEUTRAL, RunSpec, TargetSpec
@@ -131,14 +132,21 @@ def test_a_sweep_over_k_shares_training_and_extraction(tmp_path: Path) -> None:
 def test_costs_of_the_papers_experiment() -> None:
     from cfvideo.modality import VIDEO
 
-    spec = load_run_spec([ROOT / "configs/ig_verb.yaml"])
-    data = open_datasets(spec, VIDEO, Screen())
-    stages = Pipeline(spec, VIDEO, data, torch.device("cpu"), Cover("", "", "", "")).stages()
+    def stages_with(*layers: str) -> list[Stage]:
+        spec = load_run_spec([ROOT / "configs/ig_verb.yaml"], ["PROBE.LAYERS", f"[{', '.join(layers)}]"])
+        data = open_datasets(spec, VIDEO, Screen())
+        return Pipeline(spec, VIDEO, data, torch.device("cpu"), Cover("", "", "", "")).stages()
+
+    stages = stages_with("res4", "res5")
     pretrain = next(stage for stage in stages if stage.name == "pretrain")
     # 304.7 GFLOP per clip forward, three times that in training, 490 M clips.
     assert pretrain.cost.flops == pytest.approx(3 * 304.7e9 * 490e6, rel=0.01)
     on_cf = next(stage for stage in stages if stage.role.endswith("n_pre on D_CF"))
     assert on_cf.cost.written_bytes == 19_000_000 * 512 * 2
+    on_target = next(stage for stage in stages if stage.name == "extract" and stage.role.endswith("train"))
+    assert on_target.cost.written_bytes == on_target.cost.rows * (256 + 512) * 2 > 0
+    with pytest.raises(ConfigError, match=r"PROBE.LAYERS: N_\w+: unknown layer res9; allowed: conv1, .*res5"):
+        stages_with("res5", "res9")
 
 
 def test_flatten_knows_every_key_of_the_run(tmp_path: Path) -> None:
