@@ -38,7 +38,7 @@ SMALL = ["N_CF.ARCH", "r2plus1d"]
      ["PROBE.LAYERS", "[res4]"]),
     (["PROBE.STRENGTHS", "[]"], "PROBE.STRENGTHS is empty", ["PROBE.STRENGTHS", "[1.0]"]),
     (["PROBE.SGD.LEARNING_RATES", "[]"], "PROBE.SGD.LEARNING_RATES is empty", ["PROBE.SGD.LEARNING_RATES", "[0.01]"]),
-    (["PROBE.METHODS", "[low_shot]"], "begins with low_shot", ["PROBE.METHODS", "[svm, low_shot]"]),
+    (["PROBE.METHODS", "[low_shot]"], "PROBE.METHODS ['low_shot'] begins with low_shot", ["PROBE.METHODS", "[svm, low_shot]"]),
     (["PROBE.CLIP_SCORES", "softmax", "PROBE.SOLVER", "ridge"], "PROBE.CLIP_SCORES softmax averages probabilities",
      ["PROBE.SOLVER", "sgd"]),
     (["PROBE.CLIP_SCORES", "softmax", "PROBE.METHODS", "[knn]"], "PROBE.CLIP_SCORES softmax averages probabilities",
