@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Scores = NDArray[np.floating]
 _KS = (1, 5)
+# Classes of a row that a Tally looks at.
+NUM_BEST = max(_KS)
 
 
 def best_classes(scores: Scores, k: int) -> NDArray[np.int64]:
@@ -54,14 +56,18 @@ class Tally:
 
     def add(self, scores: Scores, labels: Sequence[NDArray[np.int32]], valid: NDArray[np.bool_] | None = None) -> None:
         """Count rows of `scores` [B, C]; those with valid False are padding and count nowhere."""
-        best = best_classes(scores, max(_KS))
+        self.count(best_classes(scores, NUM_BEST), labels, valid)
+
+    def count(self, best: NDArray[np.int64], labels: Sequence[NDArray[np.int32]],
+              valid: NDArray[np.bool_] | None = None) -> None:
+        """As `add`, from the rows' best classes [B, NUM_BEST]."""
         for row, own in enumerate(labels):
             if valid is None or valid[row]:
                 self._count(best[row], own)
 
     def _count(self, best: NDArray[np.int64], own: NDArray[np.int32]) -> None:
         places = np.flatnonzero(np.isin(best, own))
-        first = int(places[0]) if len(places) else max(_KS)
+        first = int(places[0]) if len(places) else NUM_BEST
         self.num_rows += 1
         for k in _KS:
             self._hits[k] += first < k

@@ -6,11 +6,13 @@ from functools import partial
 
 from cfvideo.core.config import flatten
 from cfvideo.core.device import resolved_threads
+from cfvideo.core.index import Index
 from cfvideo.core.pipeline.context import Context
 from cfvideo.core.pipeline.features import extract_stage
 from cfvideo.core.pipeline.yardsticks import low_shot, yardsticks
 from cfvideo.core.stage import Cost, Stage
 from cfvideo.core.stages.probe import run_probe
+from cfvideo.core.stages.score import run_score
 
 
 def transfer_stages(context: Context, seed: int, name: str, network: Stage, target: str) -> list[Stage]:
@@ -31,3 +33,15 @@ def transfer_stages(context: Context, seed: int, name: str, network: Stage, targ
     probe = Stage("probe", f"seed {seed}: {name} on {target}", keys, {"train": on_train, "test": on_test}, run,
                   cost, {"seed": seed, "network": name, **about}, version=2)
     return [on_train, on_test, probe]
+
+
+def score_stage(context: Context, name: str, network: Stage, index: Index) -> Stage:
+    """The network's own classifier on a data set in its label space."""
+    spec, clips = context.spec.extract, context.spec.probe.num_clips
+    keys = {**context.view_keys(name), **context.common, "clips": clips, "EXTRACT.BATCH_SIZE": spec.batch_size,
+            **context.identity_of(index)}
+    run = partial(run_score, modality=context.modality, index=index, view=context.view(name), num_views=clips,
+                  batch_size=spec.batch_size, shard_rows=spec.shard_rows, reading=context.reading,
+                  max_bad_share=context.spec.data.max_bad_share, device=context.device)
+    cost = Cost(index.num_rows, float(index.num_rows * clips * context.clip_flops(name)), index.total_bytes)
+    return Stage("score", f"{name} on its own labels", keys, {"network": network}, run, cost, {"network": name})

@@ -18,9 +18,7 @@ from cfvideo.core.transfer.choice import Outcome
 from cfvideo.core.transfer.low_shot import LowShot
 from cfvideo.core.transfer.samples import Features, Samples
 from cfvideo.core.transfer.solver import Tick
-from cfvideo.core.transfer.tables import class_table, confusion_table, figures
-
-FIGURES, CLASSES, CONFUSIONS = "probe.json", "classes.json", "confusions.json"
+from cfvideo.core.transfer.tables import CLASSES, CONFUSIONS, FIGURES, class_table, confusion_table, figures
 
 
 class Yardstick(Protocol):

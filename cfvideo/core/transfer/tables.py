@@ -8,6 +8,9 @@ from typing import Any
 from cfvideo.core.metrics import Tally, mean_of_known
 from cfvideo.core.transfer.choice import Outcome
 
+# The files of a stage that counts right answers.
+FIGURES, CLASSES, CONFUSIONS = "probe.json", "classes.json", "confusions.json"
+
 
 def counted(tally: Tally) -> dict[str, float]:
     """Shares of test rows; top1 and top5 are hit@1 and hit@5 where rows have several labels."""
