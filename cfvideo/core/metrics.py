@@ -43,8 +43,8 @@ def hit_at(k: int, scores: Scores, labels: Sequence[NDArray[np.int32]]) -> float
 class Tally:
     """Whole numbers that add up over batches: what top-k, per-class accuracy and confusion are made of.
 
-    num_rows: N. class_rows, class_hits: int64 [C], rows that have a class, and those of them whose best guess is one
-    of the row's own labels. confusion: (true, guessed) -> rows; a row with several labels stands under the guessed
+    num_rows: N, the rows that have a label. class_rows, class_hits: int64 [C], rows that have a class, and those of
+    them whose best guess is one of the row's own labels. confusion: (true, guessed) -> rows; a row with several labels stands under the guessed
     one if that is its own, else under its first; -1: nothing was guessed.
     """
 
@@ -62,7 +62,7 @@ class Tally:
               valid: NDArray[np.bool_] | None = None) -> None:
         """As `add`, from the rows' best classes [B, NUM_BEST]."""
         for row, own in enumerate(labels):
-            if valid is None or valid[row]:
+            if len(own) and (valid is None or valid[row]):
                 self._count(best[row], own)
 
     def _count(self, best: NDArray[np.int64], own: NDArray[np.int32]) -> None:

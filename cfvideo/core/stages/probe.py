@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from cfvideo.core.durable import write_json
 from cfvideo.core.errors import DataError
+from cfvideo.core.faults import fault_point
 from cfvideo.core.features import FeatureStore
 from cfvideo.core.index import Index
 from cfvideo.core.screen import Task
@@ -38,22 +41,33 @@ def run_probe(work: Workspace, *, train: Index, test: Index, yardsticks: Mapping
     The facts are those of the first yardstick on the layer that its held-out training rows prefer; `results` has every
     yardstick and layer.
     """
-    train_set, test_set = (_labelled(work.inputs[name], index) for name, index in (("train", train), ("test", test)))
-    _check(work.title, train_set, test_set)
-    found = {name: _measured(work, name, yardstick, train_set, test_set) for name, yardstick in yardsticks.items()}
-    results: dict[str, Any] = {name: {layer: figures(outcome) for layer, outcome in outcomes.items()}
-                               for name, outcomes in found.items()}
+    learned, scored = _labelled(work.inputs["train"], train), _labelled(work.inputs["test"], test)
+    _check(work.title, learned, scored)
+    found = {name: _kept(work, name, partial(_judged, work, name, yardstick, learned, scored, test.label_names))
+             for name, yardstick in yardsticks.items()}
+    results = {name: tables[FIGURES] for name, tables in found.items()}
     method = next(iter(found))
-    layer = max(results[method], key=lambda one: results[method][one]["holdout"])
+    layer = max(results[method], key=lambda one: float(results[method][one]["holdout"]))
     if low_shot is not None:
-        results["low_shot"] = _measured(work, "low_shot", low_shot, train_set, test_set)
+        results["low_shot"] = _kept(work, "low_shot", partial(_measured, work, "low_shot", low_shot, learned,
+                                                                  scored))
     facts = {**results[method][layer], "method": method, "layer": layer, "results": results,
-             "num_train_rows": len(train_set), "num_test_rows": len(test_set),
-             "num_invalid_rows": test.num_rows - len(test_set)}
+             "num_train_rows": len(learned), "num_test_rows": len(scored),
+             "num_invalid_rows": test.num_rows - len(scored)}
     write_json(work.folder / FIGURES, facts)
-    write_json(work.folder / CLASSES, _tables(found, lambda one: class_table(one.tally, test.label_names, one)))
-    write_json(work.folder / CONFUSIONS, _tables(found, lambda one: confusion_table(one.tally)))
+    for name in (CLASSES, CONFUSIONS):
+        write_json(work.folder / name, {method: tables[name] for method, tables in found.items()})
     return facts
+
+
+def _kept(work: Workspace, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What one yardstick has to say, or has said in an earlier attempt: some take hours."""
+    path = work.scratch / f"{name}.json"
+    if not path.exists():
+        write_json(path, make())
+        fault_point("yardstick")
+    kept: dict[str, Any] = json.loads(path.read_text())
+    return kept
 
 
 def _check(title: str, train: Samples, test: Samples) -> None:
@@ -63,8 +77,13 @@ def _check(title: str, train: Samples, test: Samples) -> None:
                         "probe needs two classes and a test row")
 
 
-def _tables(found: Mapping[str, Mapping[str, Outcome]], table: Callable[[Outcome], Any]) -> dict[str, dict[str, Any]]:
-    return {name: {layer: table(outcome) for layer, outcome in outcomes.items()} for name, outcomes in found.items()}
+def _judged(work: Workspace, name: str, yardstick: Yardstick, train: Samples, test: Samples, names: Sequence[str],
+            ) -> dict[str, Any]:
+    """The tables of one yardstick, by file and layer."""
+    outcomes: Mapping[str, Outcome] = _measured(work, name, yardstick, train, test)
+    return {FIGURES: {layer: figures(one) for layer, one in outcomes.items()},
+            CLASSES: {layer: class_table(one.tally, names, one) for layer, one in outcomes.items()},
+            CONFUSIONS: {layer: confusion_table(one.tally) for layer, one in outcomes.items()}}
 
 
 def _measured(work: Workspace, name: str, yardstick: Any, train: Samples, test: Samples) -> Any:

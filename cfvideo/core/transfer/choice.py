@@ -20,8 +20,8 @@ class Outcome:
     """One yardstick on one layer.
 
     setting: the hyper-parameters chosen; holdout: the score that chose them, on training rows. tally: what was
-    counted on the test rows. integral, eleven_points: average precision per class, float64 [C], where rows have
-    several labels. more: what else a yardstick found out, as JSON.
+    counted on the test rows. integral, eleven_points: average precision per class, float64 [C], where not every row has
+    exactly one label. more: what else a yardstick found out, as JSON.
     """
 
     setting: Setting
@@ -47,15 +47,14 @@ class Chosen:
 
     def __call__(self, train: Samples, test: Samples, tick: Tick = no_tick) -> dict[str, Outcome]:
         """An Outcome per layer; of equal held-out accuracies the grid's first wins."""
-        grid = self.solver.grid
-        first = np.asarray([own[0] for own in train.labels])
-        fit_rows, held_rows = split_holdout(first, share=self.holdout, seed=self.seed)
-        tried = self.solver.fit(train, fit_rows, dict.fromkeys(train.features, grid), tick=tick)
-        held = {layer: [tally.hit_share(1) for tally in tallies(one, train, layer, held_rows, self.num_classes)]
+        grid, rows = self.solver.grid, train.labelled
+        fitting, held_out = split_holdout(np.asarray([train.labels[row][0] for row in rows]), share=self.holdout,
+                                          seed=self.seed)
+        tried = self.solver.fit(train, rows[fitting], dict.fromkeys(train.features, grid), tick=tick)
+        held = {layer: [tally.hit_share(1) for tally in tallies(one, train, layer, rows[held_out], self.num_classes)]
                 for layer, one in tried.items()}
         best = {layer: shares.index(max(shares)) for layer, shares in held.items()}
-        final = self.solver.fit(train, np.arange(len(train)), {layer: [grid[own]] for layer, own in best.items()},
-                                tick=tick)
+        final = self.solver.fit(train, rows, {layer: [grid[own]] for layer, own in best.items()}, tick=tick)
         return {layer: self._outcome(grid[own], held[layer][own], tried[layer], final[layer], test, layer)
                 for layer, own in best.items()}
 

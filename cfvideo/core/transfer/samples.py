@@ -20,8 +20,9 @@ BLOCK_ROWS = 1024
 
 @dataclass(frozen=True)
 class Samples:
-    """features: layer -> [N, n, D]. labels: per row, at least one. ignored: per row, the classes that do not count
-    in an average precision (VOC's difficult objects); empty where there are none."""
+    """features: layer -> [N, n, D]. labels: per row; one without any is every class's negative and no classifier's
+    training row. ignored: per row, the classes that do not count in an average precision (VOC's difficult objects);
+    empty where there are none."""
 
     features: Mapping[str, Features]
     labels: LabelSets
@@ -38,9 +39,14 @@ class Samples:
         return len(self.labels)
 
     @property
+    def labelled(self) -> NDArray[np.int64]:
+        """The rows that have a label."""
+        return np.flatnonzero([len(own) > 0 for own in self.labels])
+
+    @property
     def is_multi_label(self) -> bool:
-        """Whether any row has several labels."""
-        return any(len(own) > 1 for own in self.labels)
+        """Whether any row has several labels, or none."""
+        return any(len(own) != 1 for own in self.labels)
 
 
 def row_blocks(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from cfvideo.core.errors import DataError
+from cfvideo.core.errors import DataError, Interrupted
 from cfvideo.core.features import FeatureStore
 from cfvideo.core.index import Index
 from cfvideo.core.interrupt import StopRequest
@@ -20,6 +21,8 @@ from cfvideo.core.screen import Screen
 from cfvideo.core.specs.probe import KnnSpec, ProbeSpec, SgdSpec, SvmSpec
 from cfvideo.core.stage import Artefact, Workspace
 from cfvideo.core.stages.probe import run_probe
+from cfvideo.core.transfer.knn import KnnSolver
+from cfvideo.core.transfer.lbfgs import LbfgsSolver
 
 NAMES = ("drop", "rise", "spin")
 SPEC = ProbeSpec(methods=("linear", "knn", "svm", "low_shot"), strengths=(0.1, 1.0), knn=KnnSpec(neighbours=(5,)),
@@ -91,6 +94,25 @@ def test_undecodable_and_unlabelled_rows_are_left_out_and_counted(tmp_path: Path
     test = [*_single(30), []]
     facts, _ = _run(tmp_path, _single(60), test, ProbeSpec(strengths=(1.0,)), bad=(3, 4))
     assert (facts["num_train_rows"], facts["num_test_rows"], facts["num_invalid_rows"]) == (60, 28, 3)
+
+
+def test_what_a_killed_attempt_had_finished_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = ProbeSpec(methods=("linear", "knn"), strengths=(1.0,))
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+    whole, _ = _run(tmp_path / "whole", _single(60), _single(30), spec)
+    monkeypatch.setattr(KnnSolver, "fit", _interrupted)
+    with pytest.raises(Interrupted):
+        _run(tmp_path / "killed", _single(60), _single(30), spec)
+    monkeypatch.undo()
+    for name in ("train", "test"):
+        shutil.rmtree(tmp_path / "killed" / name)
+    monkeypatch.setattr(LbfgsSolver, "fit", _interrupted)
+    assert _run(tmp_path / "killed", _single(60), _single(30), spec)[0] == whole
+
+
+def _interrupted(*_: object, **__: object) -> None:
+    raise Interrupted("made up")
 
 
 def test_several_labels_give_average_precisions(tmp_path: Path) -> None:

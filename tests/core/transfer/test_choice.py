@@ -14,6 +14,7 @@ from cfvideo.core.transfer.choice import Chosen
 from cfvideo.core.transfer.knn import KnnSolver
 from cfvideo.core.transfer.lbfgs import LbfgsSolver
 from cfvideo.core.transfer.ridge import RidgeSolver
+from cfvideo.core.transfer.samples import Samples
 from cfvideo.core.transfer.sgd import Schedule, SgdSolver
 from cfvideo.core.transfer.solver import Solver
 from tests.core.transfer.blobs import NUM_CLASSES, blobs, judge, relabelled
@@ -78,6 +79,20 @@ def test_several_labels_per_row_count_once_and_hit_any(name: str) -> None:
     assert outcome.tally.hit_share(1) > 0.95
     assert outcome.integral is not None
     assert outcome.integral[3] == pytest.approx(1.0)  # every row has class 3
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_rows_without_a_label_train_nothing_and_are_negatives_of_every_class(name: str) -> None:
+    train, test = blobs(150, 0), blobs(100, 1)
+    kept = [row for row in range(150) if row % 3]
+    few = [[own.tolist() if row % 3 else [] for row, own in enumerate(one.labels)] for one in (train, test)]
+    alone = Samples({"res5": train.features["res5"][kept]}, [train.labels[row] for row in kept])
+    found = judge(SOLVERS[name](NUM_CLASSES), relabelled(train, few[0]), relabelled(test, few[1]))["res5"]
+    expected = judge(SOLVERS[name](NUM_CLASSES), alone, test)["res5"]
+    assert found.setting == expected.setting
+    assert found.tally.num_rows == 66
+    assert found.integral is not None
+    assert found.integral.max() < 0.95  # a third of the rows look like a class and are not
 
 
 def test_layers_are_judged_each_by_itself(solver: Solver) -> None:
