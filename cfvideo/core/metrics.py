@@ -44,8 +44,8 @@ class Tally:
     """Whole numbers that add up over batches: what top-k, per-class accuracy and confusion are made of.
 
     num_rows: N, the rows that have a label. class_rows, class_hits: int64 [C], rows that have a class, and those of
-    them whose best guess is one of the row's own labels. confusion: (true, guessed) -> rows; a row with several labels stands under the guessed
-    one if that is its own, else under its first; -1: nothing was guessed.
+    them whose best guess is one of the row's own labels. confusion: (true, guessed) -> rows; a row with several labels
+    stands under the guessed one if that is its own, else under its first; -1: nothing was guessed.
     """
 
     def __init__(self, num_classes: int) -> None:
@@ -61,20 +61,20 @@ class Tally:
     def count(self, best: NDArray[np.int64], labels: Sequence[NDArray[np.int32]],
               valid: NDArray[np.bool_] | None = None) -> None:
         """As `add`, from the rows' best classes [B, NUM_BEST]."""
-        for row, own in enumerate(labels):
-            if len(own) and (valid is None or valid[row]):
-                self._count(best[row], own)
-
-    def _count(self, best: NDArray[np.int64], own: NDArray[np.int32]) -> None:
-        places = np.flatnonzero(np.isin(best, own))
-        first = int(places[0]) if len(places) else NUM_BEST
-        self.num_rows += 1
+        taken = [row for row, own in enumerate(labels) if len(own) and (valid is None or valid[row])]
+        if not taken:
+            return
+        lengths = np.array([len(labels[row]) for row in taken])
+        values, starts = np.concatenate([labels[row] for row in taken]), np.cumsum(lengths) - lengths
+        best = best[taken]
+        found = np.logical_or.reduceat(best.repeat(lengths, axis=0) == values[:, None], starts, axis=0)
+        self.num_rows += len(taken)
         for k in _KS:
-            self._hits[k] += first < k
-        self.class_rows[own] += 1
-        self.class_hits[own] += first == 0
-        guess = int(best[0])
-        self.confusion[guess if first == 0 else int(own[0]), guess] += 1
+            self._hits[k] += int(found[:, :k].any(axis=1).sum())
+        np.add.at(self.class_rows, values, 1)
+        np.add.at(self.class_hits, values, found[:, 0].repeat(lengths))
+        true = np.where(found[:, 0], best[:, 0], values[starts])
+        self.confusion.update(zip(true.tolist(), best[:, 0].tolist(), strict=True))
 
     def hit_share(self, k: int) -> float:
         """Top-k accuracy, or hit@k where rows have several labels; k is 1 or 5. No rows score 0."""

@@ -111,8 +111,10 @@ def _conclude(stages: Sequence[Stage], store: Store, context: Context, screen: S
         classes, confusion = (table[facts["method"]][facts["layer"]] for table in (classes, confusion))
     given = context.imported(_NETWORK)
     assert given is not None
+    judged = context.data.targets.get(_TARGET)
+    indexes = {"data": context.data.d_pre} if judged is None else dict(zip(("train", "test"), judged, strict=True))
     facts |= {"weights": str(given.path), "weights_sha256": given.digest, "stage": str(artefact.folder),
-              "data": {name: index.content_hash for name, index in context.data.indexes().items()}}
+              "data": {name: index.content_hash for name, index in indexes.items()}}
     files = publish(store.root, facts, classes, confusion)
     screen.console.print(figures_table(facts))
     screen.console.print(worst_classes(classes))

@@ -85,6 +85,7 @@ def figures_table(facts: Mapping[str, Any]) -> Table:
                   title_justify="left")
     for title, one in results:
         table.add_row(title, *(percent(one[name]) if name in one else "-" for name in names))
+    table.caption = ", ".join(f"{name} {value}" for name, value in facts.get("protocol", {}).items()) or None
     return table
 
 

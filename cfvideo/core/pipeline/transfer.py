@@ -9,7 +9,7 @@ from cfvideo.core.device import resolved_threads
 from cfvideo.core.index import Index
 from cfvideo.core.pipeline.context import Context
 from cfvideo.core.pipeline.features import extract_stage
-from cfvideo.core.pipeline.yardsticks import low_shot, yardsticks
+from cfvideo.core.pipeline.yardsticks import low_shot, protocol, yardsticks
 from cfvideo.core.stage import Cost, Stage
 from cfvideo.core.stages.probe import run_probe
 from cfvideo.core.stages.score import run_score
@@ -28,7 +28,7 @@ def transfer_stages(context: Context, seed: int, name: str, network: Stage, targ
     known = {"num_classes": len(train.label_names), "seed": seed,
              "num_threads": resolved_threads(context.spec.system.threads)}
     run = partial(run_probe, train=train, test=test, yardsticks=yardsticks(spec, device=context.device, **known),
-                  low_shot=low_shot(spec, **known))
+                  low_shot=low_shot(spec, **known), protocol=protocol(spec))
     cost = Cost(rows=on_train.cost.rows + on_test.cost.rows)
     probe = Stage("probe", f"seed {seed}: {name} on {target}", keys, {"train": on_train, "test": on_test}, run,
                   cost, {"seed": seed, "network": name, **about}, version=2)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 
@@ -33,6 +35,17 @@ def yardsticks(spec: ProbeSpec, *, num_classes: int, seed: int, device: torch.de
             made[method] = Chosen(_linear(spec, num_classes, seed, device), num_classes=num_classes,
                                   holdout=spec.holdout, seed=seed)
     return made
+
+
+def protocol(spec: ProbeSpec) -> dict[str, Any]:
+    """What a reader must know to compare the figures of the first yardstick with others'."""
+    said: dict[str, Any] = {"num_clips": spec.num_clips, "averaged_over_clips": spec.clip_scores}
+    if spec.methods[0] == "linear":
+        said["solver"] = spec.solver
+        if spec.solver == "sgd":
+            own = dataclasses.asdict(spec.sgd)
+            said |= {name: own[name] for name in ("epochs", "batch_size", "drops", "scaling")}
+    return said
 
 
 def _linear(spec: ProbeSpec, num_classes: int, seed: int, device: torch.device) -> Solver:

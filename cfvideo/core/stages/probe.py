@@ -35,11 +35,11 @@ class Yardstick(Protocol):
 
 
 def run_probe(work: Workspace, *, train: Index, test: Index, yardsticks: Mapping[str, Yardstick],
-              low_shot: LowShot | None) -> Mapping[str, Any]:
+              low_shot: LowShot | None, protocol: Mapping[str, Any]) -> Mapping[str, Any]:
     """Fit on inputs["train"], choose on a part of it, score inputs["test"] once.
 
-    The facts are those of the first yardstick on the layer that its held-out training rows prefer; `results` has every
-    yardstick and layer.
+    protocol: what the facts say beside the figures. The facts are those of the first yardstick on the layer that its
+    held-out training rows prefer; `results` has every yardstick and layer.
     """
     learned, scored = _labelled(work.inputs["train"], train), _labelled(work.inputs["test"], test)
     _check(work.title, learned, scored)
@@ -52,6 +52,8 @@ def run_probe(work: Workspace, *, train: Index, test: Index, yardsticks: Mapping
         results["low_shot"] = _kept(work, "low_shot", partial(_measured, work, "low_shot", low_shot, learned,
                                                                   scored))
     facts = {**results[method][layer], "method": method, "layer": layer, "results": results,
+             "protocol": dict(protocol),
+             "dims": {layer: features.shape[2] for layer, features in learned.features.items()},
              "num_train_rows": len(learned), "num_test_rows": len(scored),
              "num_invalid_rows": test.num_rows - len(scored)}
     write_json(work.folder / FIGURES, facts)

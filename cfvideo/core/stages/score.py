@@ -21,6 +21,7 @@ from cfvideo.core.network_file import FILE_NAME, load_network
 from cfvideo.core.records import Batch, Modality, Reading
 from cfvideo.core.screen import Task
 from cfvideo.core.stage import Workspace
+from cfvideo.core.stages.extract import PASSING_FAILURES
 from cfvideo.core.tensors import load_tensors, save_tensors
 from cfvideo.core.transfer.tables import CLASSES, CONFUSIONS, FIGURES, class_table, confusion_table, counted
 
@@ -65,8 +66,10 @@ def _kept(rows: NDArray[np.int64], make: Callable[..., Part], task: Task, work: 
     path = work.scratch / f"best-{rows[0]:012d}-{len(rows)}.safetensors"
     if path.exists():
         tensors, header = load_tensors(path)
-        task.advance(len(rows))
-        return tensors["best"].numpy(), {int(row): (why[0], why[1]) for row, why in header["failures"].items()}
+        failures = {int(row): (why[0], why[1]) for row, why in header["failures"].items()}
+        if not {status for status, _ in failures.values()} & set(PASSING_FAILURES):
+            task.advance(len(rows))
+            return tensors["best"].numpy(), failures
     best, failures = make(rows, task, work)
     save_tensors(path, {"best": torch.from_numpy(best)},
                  {"failures": {str(row): list(why) for row, why in failures.items()}})

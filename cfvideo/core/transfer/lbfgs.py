@@ -77,9 +77,9 @@ class LbfgsSolver:
         labels = [samples.labels[row] for row in rows]
         fitted = {}
         for layer, wanted in settings.items():
-            models = []
+            features, models = samples.features[layer][rows], []
             for setting in wanted:
-                models.append(_Logistic(samples.features[layer][rows], labels, strength=setting["strength"],
+                models.append(_Logistic(features, labels, strength=setting["strength"],
                                         max_iterations=self.max_iterations))
                 tick()
             fitted[layer] = _Fitted(models, self.num_classes)

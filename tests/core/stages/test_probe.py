@@ -16,7 +16,7 @@ from cfvideo.core.errors import DataError, Interrupted
 from cfvideo.core.features import FeatureStore
 from cfvideo.core.index import Index
 from cfvideo.core.interrupt import StopRequest
-from cfvideo.core.pipeline.yardsticks import low_shot, yardsticks
+from cfvideo.core.pipeline.yardsticks import low_shot, protocol, yardsticks
 from cfvideo.core.screen import Screen
 from cfvideo.core.specs.probe import KnnSpec, ProbeSpec, SgdSpec, SvmSpec
 from cfvideo.core.stage import Artefact, Workspace
@@ -57,7 +57,8 @@ def _run(tmp_path: Path, train: list[list[int]], test: list[list[int]], spec: Pr
               "test": _store(tmp_path / "test", test, 1, bad, num_views)}
     work = Workspace(tmp_path, inputs, Screen(Console(file=io.StringIO())), StopRequest(), "probe", tmp_path)
     known = {"num_classes": 3, "seed": 0, "num_threads": 1}
-    facts = run_probe(work, train=_index(train), test=_index(test), low_shot=low_shot(spec, **known),
+    facts = run_probe(work, train=_index(train), test=_index(test), protocol=protocol(spec),
+                      low_shot=low_shot(spec, **known),
                       yardsticks=yardsticks(spec, device=torch.device("cpu"), **known))
     return dict(facts), tmp_path
 
@@ -148,7 +149,11 @@ def test_clips_are_classified_each_where_they_were_kept(tmp_path: Path, solver: 
 def test_every_solver_runs_from_its_keys(tmp_path: Path, solver: str) -> None:
     spec = ProbeSpec(solver=solver, strengths=(1.0,), sgd=SgdSpec(learning_rates=(0.1,), weight_decays=(1e-4,),
                                                                   epochs=20, batch_size=16))
-    assert _run(tmp_path, _single(90), _single(60), spec)[0]["top1"] > 0.6
+    facts, _ = _run(tmp_path, _single(90), _single(60), spec)
+    assert facts["top1"] > 0.6
+    assert facts["dims"] == {"res4": 4, "res5": 4}
+    assert facts["protocol"]["solver"] == solver
+    assert facts["protocol"].get("drops") == ("three" if solver == "sgd" else None)
 
 
 @pytest.mark.parametrize(("train", "test"), [([[0]] * 9, _single(9)), (_single(9), [[]] * 9)])
