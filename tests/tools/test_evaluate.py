@@ -159,6 +159,15 @@ def test_tables_and_picture_are_there_and_say_the_same(evaluate: Evaluate, folde
         assert expected in said
 
 
+def test_another_question_to_the_same_network_reuses_its_features(evaluate: Evaluate, folder: Path,
+                                                                  tmp_path: Path) -> None:
+    arguments = ("--train", f"kinetics:{folder / 'train'}", "--test", f"kinetics:{folder / 'test'}")
+    first, second = (evaluate(tmp_path, *arguments, "PROBE.SOLVER", solver) for solver in ("lbfgs", "ridge"))
+    assert (first[0], second[0]) == (0, 0)
+    assert first[1].count("re-used") == 0
+    assert second[1].count("re-used") == 3  # the network and the features of both splits
+
+
 def test_killed_between_shards_the_same_command_ends_with_the_same_and_reuses_it(evaluate: Evaluate, folder: Path,
                                                                                  tmp_path: Path) -> None:
     arguments = ("--data", f"kinetics:{folder / 'test'}")
