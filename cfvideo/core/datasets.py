@@ -104,7 +104,7 @@ def open_datasets(spec: RunSpec, modality: Modality, screen: Screen) -> DataSets
     d_pre = source("D_PRE", spec.d_pre)
     d_cf = source("D_CF", spec.d_cf) if spec.d_cf.path else d_pre
     targets = {name: splits(name, target) for name, target in spec.d_tar.items()}
-    return _with_known_bad(DataSets(d_pre, d_cf, targets, tuple(missing)), spec.data.status)
+    return with_known_bad(DataSets(d_pre, d_cf, targets, tuple(missing)), spec.data.status)
 
 
 def _label_space(index: Index, labels: LabelSpec, key: str, screen: Screen) -> Index:
@@ -121,7 +121,7 @@ def _label_space(index: Index, labels: LabelSpec, key: str, screen: Screen) -> I
     return index
 
 
-def _with_known_bad(data: DataSets, place: str) -> DataSets:
+def with_known_bad(data: DataSets, place: str) -> DataSets:
     """Learn from DATA.STATUS, once every data set is there for it to be of."""
     if not place or data.missing:
         return data

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
 from cfvideo.core.errors import ConfigError
-from cfvideo.core.specs import NetworkSpec, RunSpec, SourceSpec
+from cfvideo.core.specs import NetworkSpec, ProbeSpec, RunSpec, SourceSpec
 
 _NUM_STAGES = 4  # res2 ... res5
 
@@ -53,11 +53,28 @@ def _run(spec: RunSpec) -> Iterator[Contradiction]:
     if len(set(spec.seeds)) < len(spec.seeds):
         yield Contradiction(("SEEDS",), f"SEEDS {list(spec.seeds)} names a seed twice, which gives the same run twice: "
                             "give each once")
-    if not spec.probe.layers or len(set(spec.probe.layers)) < len(spec.probe.layers):
-        yield Contradiction(("PROBE.LAYERS",), f"PROBE.LAYERS {list(spec.probe.layers)} is empty or names a layer "
+    yield from _probe(spec.probe)
+
+
+def _probe(probe: ProbeSpec) -> Iterator[Contradiction]:
+    lists = {"STRENGTHS": (probe.strengths, "[1.0]"), "METHODS": (probe.methods, "[linear]"),
+             "SGD.LEARNING_RATES": (probe.sgd.learning_rates, "[0.01]"),
+             "SGD.WEIGHT_DECAYS": (probe.sgd.weight_decays, "[0.0005]"),
+             "KNN.NEIGHBOURS": (probe.knn.neighbours, "[20]"), "SVM.COSTS": (probe.svm.costs, "[1.0]"),
+             "SVM.SHOTS": (probe.svm.shots, "[1]")}
+    for word, (values, example) in lists.items():
+        if not values:
+            yield Contradiction((f"PROBE.{word}",), f"PROBE.{word} is empty: give at least one, {example}")
+    if not probe.layers or len(set(probe.layers)) < len(probe.layers):
+        yield Contradiction(("PROBE.LAYERS",), f"PROBE.LAYERS {list(probe.layers)} is empty or names a layer "
                             "twice: give each once, [res5]")
-    if not spec.probe.strengths:
-        yield Contradiction(("PROBE.STRENGTHS",), "PROBE.STRENGTHS is empty: give at least one, [1.0]")
+    if probe.methods[:1] == ("low_shot",):
+        yield Contradiction(("PROBE.METHODS",), f"PROBE.METHODS {list(probe.methods)} begins with low_shot, which has "
+                            "no single figure for the report: begin with svm, [svm, low_shot]")
+    if probe.clip_scores == "softmax" and (probe.solver == "ridge" or "linear" not in probe.methods):
+        yield Contradiction(("PROBE.CLIP_SCORES", "PROBE.METHODS", "PROBE.SOLVER"), "PROBE.CLIP_SCORES softmax "
+                            "averages probabilities, and only PROBE.METHODS linear with PROBE.SOLVER lbfgs or sgd has "
+                            "any: take one of these, or PROBE.CLIP_SCORES features")
 
 
 def _proxies(spec: RunSpec) -> Iterator[Contradiction]:

@@ -5,25 +5,43 @@ from __future__ import annotations
 from functools import partial
 
 from cfvideo.core.config import flatten
+from cfvideo.core.device import resolved_threads
+from cfvideo.core.index import Index
 from cfvideo.core.pipeline.context import Context
 from cfvideo.core.pipeline.features import extract_stage
+from cfvideo.core.pipeline.yardsticks import low_shot, protocol, yardsticks
 from cfvideo.core.stage import Cost, Stage
 from cfvideo.core.stages.probe import run_probe
+from cfvideo.core.stages.score import run_score
 
 
 def transfer_stages(context: Context, seed: int, name: str, network: Stage, target: str) -> list[Stage]:
-    """Features of the target's two splits under one network, and the linear probe on them."""
+    """Features of the target's two splits under one network, and the probes on them."""
     train, test = context.data.targets[target]
     spec, about = context.spec.probe, {"target": target}
     extract = partial(extract_stage, context, seed, name, network, layers=spec.layers, num_clips=spec.num_clips,
-                      about=about)
+                      keep_views=spec.clip_scores == "softmax", about=about)
     on_train = extract(train, f"{target} train", expected_rows=context.spec.d_tar[target].expected_rows)
     on_test = extract(test, f"{target} test", expected_rows=0)
     keys = {**flatten(spec, "PROBE", neutral=False), "SEED": seed, "train": train.content_hash,
             "test": test.content_hash}
-    run = partial(run_probe, train=train, test=test, strengths=spec.strengths, holdout=spec.holdout,
-                  max_iterations=spec.max_iterations, seed=seed)
+    known = {"num_classes": len(train.label_names), "seed": seed,
+             "num_threads": resolved_threads(context.spec.system.threads)}
+    run = partial(run_probe, train=train, test=test, yardsticks=yardsticks(spec, device=context.device, **known),
+                  low_shot=low_shot(spec, **known), protocol=protocol(spec))
     cost = Cost(rows=on_train.cost.rows + on_test.cost.rows)
     probe = Stage("probe", f"seed {seed}: {name} on {target}", keys, {"train": on_train, "test": on_test}, run,
-                  cost, {"seed": seed, "network": name, **about})
+                  cost, {"seed": seed, "network": name, **about}, version=2)
     return [on_train, on_test, probe]
+
+
+def score_stage(context: Context, name: str, network: Stage, index: Index) -> Stage:
+    """The network's own classifier on a data set in its label space."""
+    spec, clips = context.spec.extract, context.spec.probe.num_clips
+    keys = {**context.view_keys(name), **context.common, "clips": clips, "EXTRACT.BATCH_SIZE": spec.batch_size,
+            **context.identity_of(index)}
+    run = partial(run_score, modality=context.modality, index=index, view=context.view(name), num_views=clips,
+                  batch_size=spec.batch_size, shard_rows=spec.shard_rows, reading=context.reading,
+                  max_bad_share=context.spec.data.max_bad_share, device=context.device)
+    cost = Cost(index.num_rows, float(index.num_rows * clips * context.clip_flops(name)), index.total_bytes)
+    return Stage("score", f"{name} on its own labels", keys, {"network": network}, run, cost, {"network": name})

@@ -1,40 +1,124 @@
-"""probe: a linear classifier on frozen features of one target task."""
+"""probe: frozen features of one target task, judged by one or several yardsticks."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cfvideo.core.durable import write_json
 from cfvideo.core.errors import DataError
+from cfvideo.core.faults import fault_point
 from cfvideo.core.features import FeatureStore
 from cfvideo.core.index import Index
-from cfvideo.core.probe import LabelSets, linear_probe
+from cfvideo.core.screen import Task
 from cfvideo.core.stage import Artefact, Workspace
+from cfvideo.core.transfer.choice import Outcome
+from cfvideo.core.transfer.low_shot import LowShot
+from cfvideo.core.transfer.samples import Features, Samples
+from cfvideo.core.transfer.solver import Tick
+from cfvideo.core.transfer.tables import CLASSES, CONFUSIONS, FIGURES, class_table, confusion_table, figures
 
 
-def run_probe(work: Workspace, *, train: Index, test: Index, strengths: Sequence[float], holdout: float,
-              max_iterations: int, seed: int) -> Mapping[str, Any]:
-    """Fit on inputs["train"], choose on a part of it, score inputs["test"] once."""
-    train_set, test_set = _labelled(work.inputs["train"], train), _labelled(work.inputs["test"], test)
-    classes = len(np.unique(np.concatenate(train_set[1]))) if len(train_set[1]) else 0
-    if classes < 2 or len(test_set[1]) == 0:
-        raise DataError(f"{work.title}: {len(train_set[1])} usable training rows in {classes} classes and "
-                        f"{len(test_set[1])} test rows; a probe needs two classes and a test row")
-    outcome = linear_probe(train_set, test_set, num_classes=len(train.label_names), strengths=strengths,
-                           holdout=holdout, max_iterations=max_iterations, seed=seed)
-    facts = {**dataclasses.asdict(outcome), "num_train_rows": len(train_set[1]), "num_test_rows": len(test_set[1]),
-             "num_invalid_rows": test.num_rows - len(test_set[1])}
-    write_json(work.folder / "probe.json", facts)
+class Yardstick(Protocol):
+    """Learns from training rows, chooses on a part of them, scores the test rows once."""
+
+    def __call__(self, train: Samples, test: Samples, tick: Tick, /) -> Mapping[str, Outcome]:
+        """An Outcome per layer."""
+
+    def num_ticks(self, num_rows: int, num_layers: int, /) -> int:
+        """About how often it ticks."""
+
+
+def run_probe(work: Workspace, *, train: Index, test: Index, yardsticks: Mapping[str, Yardstick],
+              low_shot: LowShot | None, protocol: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Fit on inputs["train"], choose on a part of it, score inputs["test"] once.
+
+    protocol: what the facts say beside the figures. The facts are those of the first yardstick on the layer that its
+    held-out training rows prefer; `results` has every yardstick and layer.
+    """
+    learned, scored = _labelled(work.inputs["train"], train), _labelled(work.inputs["test"], test)
+    _check(work.title, learned, scored)
+    found = {name: _kept(work, name, partial(_judged, work, name, yardstick, learned, scored, test.label_names))
+             for name, yardstick in yardsticks.items()}
+    results = {name: tables[FIGURES] for name, tables in found.items()}
+    method = next(iter(found))
+    layer = max(results[method], key=lambda one: float(results[method][one]["holdout"]))
+    if low_shot is not None:
+        results["low_shot"] = _kept(work, "low_shot", partial(_measured, work, "low_shot", low_shot, learned,
+                                                                  scored))
+    facts = {**results[method][layer], "method": method, "layer": layer, "results": results,
+             "protocol": dict(protocol),
+             "dims": {layer: features.shape[2] for layer, features in learned.features.items()},
+             "num_train_rows": len(learned), "num_test_rows": len(scored),
+             "num_invalid_rows": test.num_rows - len(scored)}
+    write_json(work.folder / FIGURES, facts)
+    for name in (CLASSES, CONFUSIONS):
+        write_json(work.folder / name, {method: tables[name] for method, tables in found.items()})
     return facts
 
 
-def _labelled(features: Artefact, index: Index) -> tuple[NDArray[np.float32], LabelSets]:
-    """Features and label sets of the rows that decoded and have a label."""
-    matrix, valid = FeatureStore.open(features.folder, index_hash=index.content_hash).read_all()
-    rows = [row for row in range(index.num_rows) if valid[row] and len(index.labels_of(row))]
-    return matrix[rows], [index.labels_of(row) for row in rows]
+def _kept(work: Workspace, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What one yardstick has to say, or has said in an earlier attempt: some take hours."""
+    path = work.scratch / f"{name}.json"
+    if not path.exists():
+        write_json(path, make())
+        fault_point("yardstick")
+    kept: dict[str, Any] = json.loads(path.read_text())
+    return kept
+
+
+def _check(title: str, train: Samples, test: Samples) -> None:
+    classes = len(np.unique(np.concatenate(train.labels))) if len(train) else 0
+    if classes < 2 or len(test) == 0:
+        raise DataError(f"{title}: {len(train)} usable training rows in {classes} classes and {len(test)} test rows; a "
+                        "probe needs two classes and a test row")
+
+
+def _judged(work: Workspace, name: str, yardstick: Yardstick, train: Samples, test: Samples, names: Sequence[str],
+            ) -> dict[str, Any]:
+    """The tables of one yardstick, by file and layer."""
+    outcomes: Mapping[str, Outcome] = _measured(work, name, yardstick, train, test)
+    return {FIGURES: {layer: figures(one) for layer, one in outcomes.items()},
+            CLASSES: {layer: class_table(one.tally, names, one) for layer, one in outcomes.items()},
+            CONFUSIONS: {layer: confusion_table(one.tally) for layer, one in outcomes.items()}}
+
+
+def _measured(work: Workspace, name: str, yardstick: Any, train: Samples, test: Samples) -> Any:
+    """Run one yardstick under a progress line; a signal stops it at its next tick."""
+    with work.screen.task(f"{work.title}, {name}", yardstick.num_ticks(len(train), len(train.features)),
+                          "steps") as task:
+        return yardstick(train, test, _ticking(task, work))
+
+
+def _ticking(task: Task, work: Workspace) -> Tick:
+    def tick() -> None:
+        task.advance(1)
+        work.stop.check()
+
+    return tick
+
+
+def _labelled(artefact: Artefact, index: Index) -> Samples:
+    """The rows that decoded and have a label, as they are stored."""
+    store = FeatureStore.open(artefact.folder, index_hash=index.content_hash)
+    labelled = np.diff(index.labels_csr()[0]) > 0
+    found = {layer: _rows_of(store, layer, labelled) for layer in store.layers}
+    rows = next(iter(found.values()))[1]
+    return Samples({layer: features for layer, (features, _) in found.items()},
+                   [index.labels_of(int(row)) for row in rows])
+
+
+def _rows_of(store: FeatureStore, layer: str, wanted: NDArray[np.bool_]) -> tuple[Features, NDArray[np.int64]]:
+    """float16 [n, V, D] of the wanted rows that are valid (V is 1 where views were averaged), and their numbers."""
+    features, rows = [], []
+    for block in store.blocks(layer):
+        here = block.valid & wanted[block.start:block.start + len(block.valid)]
+        own = block.features[here]
+        features.append(own[:, None] if own.ndim == 2 else own)
+        rows.append(block.start + np.flatnonzero(here))
+    return np.concatenate(features), np.concatenate(rows)

@@ -1,0 +1,121 @@
+"""One evaluation: the stages of a run that judge a network, on their own, and what they found out.
+
+Stages are looked up and published as in a run, so that the same command resumes, and another question to the same
+network on the same data re-uses its features.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from cfvideo.core.config import load_run_spec
+from cfvideo.core.datasets import DataSets, with_known_bad
+from cfvideo.core.device import pick_device, resolved_threads
+from cfvideo.core.distributed import current, first_only, joined
+from cfvideo.core.errors import ConfigError, DataError
+from cfvideo.core.evaluation.request import Request
+from cfvideo.core.evaluation.tables import figures_table, publish, worst_classes
+from cfvideo.core.execute import execute
+from cfvideo.core.index import Index
+from cfvideo.core.interrupt import StopRequest
+from cfvideo.core.lock import output_lock
+from cfvideo.core.pipeline.context import Context
+from cfvideo.core.pipeline.training import pretrain_stage
+from cfvideo.core.pipeline.transfer import score_stage, transfer_stages
+from cfvideo.core.records import Modality
+from cfvideo.core.screen import Screen
+from cfvideo.core.specs import RunSpec, TargetSpec
+from cfvideo.core.stage import Stage
+from cfvideo.core.store import Store
+from cfvideo.core.transfer.tables import CLASSES, CONFUSIONS
+
+_NETWORK, _TARGET = "n_pre", "TEST"
+
+
+def evaluate(modality: Modality, request: Request) -> int:
+    """Do it; results lie in request.out, finished stages below it. Returns the exit code or raises a CfError."""
+    stop = StopRequest()
+    with stop.installed(), joined():
+        screen, spec = Screen(quiet=not current().is_first), _spec(request)
+        torch.set_num_threads(resolved_threads(spec.system.threads))
+        context, stages = _stages(modality, request, spec, screen)
+        store = Store(request.out)
+        with output_lock(store.root) if current().is_first else nullcontext():
+            stop.at_once = False
+            with first_only() as mine:
+                if mine:
+                    context.data.save(store.root / "indexes")
+            execute(stages, store, screen=screen, stop=stop, statuses={}, max_bad_share=spec.data.max_bad_share)
+            if current().is_first:
+                _conclude(stages, store, context, screen)
+    return 0
+
+
+def _spec(request: Request) -> RunSpec:
+    """The overrides on the defaults. D_PRE is asked for by every config and read by nobody here."""
+    spec = load_run_spec([], [*request.overrides, "D_PRE.PATH", "none"])
+    if len(spec.seeds) > 1:
+        raise ConfigError(f"SEEDS {list(spec.seeds)}: one network is judged once; give one seed")
+    return replace(spec, n_pre=replace(spec.n_pre, weights=str(request.weights)), d_tar={_TARGET: TargetSpec()})
+
+
+def _stages(modality: Modality, request: Request, spec: RunSpec, screen: Screen) -> tuple[Context, list[Stage]]:
+    """The network as a stage of its own, then what judges it."""
+    device = pick_device(spec.system.device)
+    if request.data is not None:
+        index = request.read(modality, request.data, request.names)
+        context = Context(spec, modality, _known(DataSets(index, index, {}), spec), device)
+        _check_classes(context, index, request, screen)
+        network = pretrain_stage(context, spec.seeds[0], _NETWORK)
+        return context, [network, score_stage(context, _NETWORK, network, index)]
+    assert request.train is not None
+    assert request.test is not None
+    train = request.read(modality, request.train, None)
+    test = request.read(modality, request.test, train.label_names)
+    context = Context(spec, modality, _known(DataSets(train, train, {_TARGET: (train, test)}), spec), device)
+    network = pretrain_stage(context, spec.seeds[0], _NETWORK)
+    return context, [network, *transfer_stages(context, spec.seeds[0], _NETWORK, network, _TARGET)]
+
+
+def _known(data: DataSets, spec: RunSpec) -> DataSets:
+    data = with_known_bad(data, spec.data.status)
+    data.require()
+    return data
+
+
+def _check_classes(context: Context, index: Index, request: Request, screen: Screen) -> None:
+    given = context.imported(_NETWORK)
+    assert given is not None
+    if len(index.label_names) != given.num_classes:
+        source = "--labels names" if request.names else "the data has"
+        raise DataError(f"{request.weights} tells {given.num_classes} classes apart, but {source} "
+                        f"{len(index.label_names)}; give the network's own classes in their order with --labels, or "
+                        "judge its features with --train and --test")
+    if request.names is None:
+        screen.say(f"The network's {given.num_classes} classes are taken to be the data's, in the same order "
+                   f"({index.label_names[0]}, ...); --labels says otherwise")
+
+
+def _conclude(stages: Sequence[Stage], store: Store, context: Context, screen: Screen) -> None:
+    """Publish what the last stage found, and show it."""
+    artefact = store.need(stages[-1])
+    classes, confusion = (json.loads(artefact.file(name).read_text()) for name in (CLASSES, CONFUSIONS))
+    facts: dict[str, Any] = dict(artefact.facts)
+    if "method" in facts:
+        classes, confusion = (table[facts["method"]][facts["layer"]] for table in (classes, confusion))
+    given = context.imported(_NETWORK)
+    assert given is not None
+    judged = context.data.targets.get(_TARGET)
+    indexes = {"data": context.data.d_pre} if judged is None else dict(zip(("train", "test"), judged, strict=True))
+    facts |= {"weights": str(given.path), "weights_sha256": given.digest, "stage": str(artefact.folder),
+              "data": {name: index.content_hash for name, index in indexes.items()}}
+    files = publish(store.root, facts, classes, confusion)
+    screen.console.print(figures_table(facts))
+    screen.console.print(worst_classes(classes))
+    screen.say("Written: " + ", ".join(str(file) for file in files))
