@@ -16,12 +16,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
+from cfvideo.core.errors import ConfigError
 from cfvideo.core.norms import set_bn_eps
 
 LAYERS = ("conv1", "res2", "res3", "res4", "res5")
 GRID = ".grid"
 # What torchvision's ResNet is built of: kind of block, blocks per stage.
 DEPTHS = {"resnet18": (BasicBlock, (2, 2, 2, 2)), "resnet50": (Bottleneck, (3, 4, 6, 3))}
+ARCHITECTURES = (*DEPTHS, "resnet")
 # (C, side) of a map -> kernel, stride, padding of its average pool for linear probes: Goyal et al. 2019 as VISSL ships
 # it (configs/config/benchmark/linear_image_classification). All give floor(sqrt(9216 / C)) cells a side.
 GRID_POOLS = {(64, 112): (10, 10, 4), (256, 56): (16, 8, 0), (512, 28): (13, 5, 0), (1024, 14): (8, 3, 0),
@@ -95,7 +97,7 @@ class ImageResNet(nn.Module):
                 found[name] = maps.mean(dim=(2, 3))
             if name + GRID in layers:
                 found[name + GRID] = grid_pooled(maps)
-        return found
+        return {name: found[name] for name in layers}
 
     def features(self, images: Tensor, layer: str = "res5") -> Tensor:
         """images [B, 3, H, W] -> [B, D] of one layer; res5 is the paper's feature."""
@@ -128,10 +130,18 @@ def _small_parts(num_classes: int, blocks: Sequence[int], widths: Sequence[int])
     return parts | {"fc": nn.Linear(widths[3], num_classes)}
 
 
-def build_resnet(*, num_classes: int, arch: str, blocks: Sequence[int], widths: Sequence[int],
-                 bn_eps: float = 1e-5) -> ImageResNet:
-    """A ResNet with undrawn weights. arch: resnet18, resnet50, or resnet: small images, `blocks` and `widths` basic
-    blocks and channels of res2 ... res5. bn_eps: imported weights may need another."""
+def build_resnet(*, num_classes: int, arch: str, blocks: Sequence[int] = (), widths: Sequence[int] = (),
+                 midplanes: str = "", bn_eps: float = 1e-5) -> ImageResNet:
+    """A ResNet with undrawn weights.
+
+    Args:
+        arch: resnet18, resnet50, or resnet: for small images, of `blocks` basic blocks and `widths` channels.
+        midplanes: a key of video networks, of no meaning here.
+        bn_eps: imported weights may need another.
+
+    Raises:
+        ConfigError: no such network for images.
+    """
     if arch in DEPTHS:
         block, depth = DEPTHS[arch]
         whole = dict(ResNet(block, list(depth), num_classes=num_classes).named_children())
@@ -139,6 +149,6 @@ def build_resnet(*, num_classes: int, arch: str, blocks: Sequence[int], widths: 
     elif arch == "resnet":
         network = ImageResNet(_small_parts(num_classes, blocks, widths))
     else:
-        raise ValueError(f"unknown architecture {arch!r}; allowed: {', '.join(DEPTHS)}, resnet")
+        raise ConfigError(f"ARCH {arch}: no network for images; allowed: {', '.join(ARCHITECTURES)}")
     set_bn_eps(network, bn_eps)
     return network

@@ -10,6 +10,7 @@ import torchvision
 from torch import Tensor, nn
 
 from cfimage.resnet import LAYERS, ImageResNet, build_resnet, grid_pooled
+from cfvideo.core.errors import ConfigError
 
 SMALL: dict[str, Any] = {"arch": "resnet", "blocks": (1, 2, 1, 1), "widths": (4, 6, 8, 10)}
 
@@ -37,7 +38,7 @@ def scrambled(network: nn.Module) -> nn.Module:
                                                              ("resnet50", 25_557_032, 2048)])
 def test_parameter_counts_and_names_are_torchvisions(arch: str, num_parameters: int, dim: int) -> None:
     with torch.device("meta"):
-        ours = build_resnet(num_classes=1000, arch=arch, blocks=(), widths=())
+        ours = build_resnet(num_classes=1000, arch=arch)
         theirs = getattr(torchvision.models, arch)()
     assert sum(weight.numel() for weight in ours.parameters()) == num_parameters
     assert list(ours.state_dict()) == list(theirs.state_dict())
@@ -46,7 +47,7 @@ def test_parameter_counts_and_names_are_torchvisions(arch: str, num_parameters: 
 
 @pytest.mark.parametrize("arch", ["resnet18", "resnet50"])
 def test_outputs_equal_torchvisions(arch: str) -> None:
-    ours = build_resnet(num_classes=7, arch=arch, blocks=(), widths=())
+    ours = build_resnet(num_classes=7, arch=arch)
     ours.initialise(torch.Generator().manual_seed(0))
     theirs = getattr(torchvision.models, arch)(num_classes=7).eval()
     theirs.load_state_dict(scrambled(ours).state_dict(), strict=True)
@@ -58,7 +59,7 @@ def test_outputs_equal_torchvisions(arch: str) -> None:
     ("conv1", 64, 9216), ("res2", 256, 9216), ("res3", 512, 8192), ("res4", 1024, 9216), ("res5", 2048, 8192)])
 def test_resnet_50_gives_the_published_dimensions(layer: str, dim: int, grid: int) -> None:
     with torch.device("meta"):
-        network = build_resnet(num_classes=2, arch="resnet50", blocks=(), widths=()).eval()
+        network = build_resnet(num_classes=2, arch="resnet50").eval()
         found = network.pooled(torch.empty(2, 3, 224, 224), (layer, f"{layer}.grid"))
     assert {name: tuple(value.shape) for name, value in found.items()} == {layer: (2, dim), f"{layer}.grid": (2, grid)}
 
@@ -125,7 +126,7 @@ def test_every_batch_norm_takes_the_epsilon_asked_for() -> None:
 
 
 def test_wrong_architectures_are_refused() -> None:
-    with pytest.raises(ValueError, match="allowed: resnet18, resnet50, resnet"):
-        build_resnet(num_classes=2, arch="vgg", blocks=(), widths=())
+    with pytest.raises(ConfigError, match="ARCH x3d_m.*images; allowed: resnet18, resnet50, resnet"):
+        build_resnet(num_classes=2, arch="x3d_m")
     with pytest.raises(ValueError, match="one number per stage"):
         build_resnet(num_classes=2, arch="resnet", blocks=(1,), widths=(4, 4, 4, 4))
