@@ -26,7 +26,8 @@ _VIEW = clip_view(num_frames=1, frame_stride=1, short_edge_px=256, crop_px=224, 
 _WIDTHS = (64, 128, 256, 512)
 _NORM = {"s": "weight", "b": "bias", "rm": "running_mean", "riv": "running_var"}
 _BRANCHES = {"2a": "conv1", "2b": "conv2", "2c": "conv3", "1": "downsample.0"}
-_BLOB = re.compile(r"res(?P<stage>[2-5])_(?P<block>\d+)_branch(?P<branch>1|2a|2b|2c)_(?P<norm>bn_)?(?P<what>w|s|b|rm|riv)")
+_BLOB = re.compile(r"res(?P<stage>[2-5])_(?P<block>\d+)_branch(?P<branch>1|2a|2b|2c)_(?P<norm>bn_)?"
+                   r"(?P<what>w|s|b|rm|riv)")
 _TOWER = re.compile(r"_s(\d)(?=_|$)")  # Jigsaw's nine towers share their weights
 
 
@@ -73,24 +74,32 @@ def _architecture(checkpoint: Checkpoint, tensors: Mapping[str, Tensor]) -> dict
 
 def read_caffe2(checkpoint: Checkpoint) -> Imported | None:
     """FAIR's ResNet-50 in Caffe2; None for other checkpoints. Its first convolution reads BGR: turned to RGB here."""
-    named = {_TOWER.sub("", name): name for name in checkpoint.tensors if (_TOWER.search(name) or "s0")[1] == "0"}
-    prefix = prefix_before(named, "res2_0_branch2a_w")
+    stored = {_TOWER.sub("", name): name for name in checkpoint.tensors if _tower(name) == "0"}
+    prefix = prefix_before(stored, "res2_0_branch2a_w")
     if prefix is None:
         return None
-    blobs, _ = below({name: checkpoint.tensors[stored] for name, stored in named.items()}, prefix)
-    tensors = {_our_name(name): value for name, value in blobs.items() if _belongs(name, value)}
+    blobs, _ = below({name: checkpoint.tensors[stored[name]] for name in stored}, prefix)
+    used = [name for name in blobs if _is_ours(name, blobs)]
+    tensors = {_our_name(name): blobs[name] for name in used}
     if "conv1.weight" in tensors:
         tensors["conv1.weight"] = tensors["conv1.weight"].flip(1)
-    used = {named[prefix + name] for name, value in blobs.items() if _belongs(name, value)}
+    taken = {stored[prefix + name] for name in used}
     return Imported("FAIR (Caffe2 ResNet-50, BGR turned to RGB)", _architecture(checkpoint, tensors), _VIEW, tensors,
-                    [name for name in checkpoint.tensors if name not in used])
+                    [name for name in checkpoint.tensors if name not in taken])
 
 
-def _belongs(name: str, value: Tensor) -> bool:
-    """Whether a blob is the trunk's, or a classifier on its average; Jigsaw's heads read nine patches at once."""
+def _tower(name: str) -> str:
+    found = _TOWER.search(name)
+    return found[1] if found else "0"
+
+
+def _is_ours(name: str, blobs: Mapping[str, Tensor]) -> bool:
+    """Whether a blob is the trunk's, or a classifier on its average; Jigsaw's head reads nine patches at once."""
     if name.endswith("_momentum"):
         return False
-    return name.startswith(("res", "conv1_")) or (name.startswith("pred_") and value.shape[1:] in ((), (2048,)))
+    head = blobs.get("pred_w")
+    return name.startswith(("res", "conv1_")) or (name in ("pred_w", "pred_b") and head is not None
+                                                  and head.shape[1:] == (2048,))
 
 
 def _our_name(name: str) -> str:
@@ -113,8 +122,11 @@ def _our_name(name: str) -> str:
 def loader(architecture: Mapping[str, Any], num_classes: int) -> str:
     """Python that makes torchvision's network for exported weights; empty where it has none."""
     arch = architecture["arch"]
-    return f"from torchvision.models import {arch}\n\nnetwork = {arch}(num_classes={num_classes})" if arch in DEPTHS else ""
+    if arch not in DEPTHS:
+        return ""
+    return (f"from torchvision.models import {arch}\n\nnetwork = {arch}(num_classes={num_classes})\n"
+            f"# or timm.create_model({arch!r}, num_classes={num_classes}): its names are the same")
 
 
 IMAGE_WEIGHTS = Interchange(name="image", architectures=ARCHITECTURES, build_network=build_resnet,
-                            families=(read_resnet, read_caffe2), outward=dict, loader=loader)
+                            families=(read_resnet, read_caffe2), outward=dict, loader=loader, mean=MEAN, std=STD)

@@ -54,6 +54,15 @@ def read_header(path: Path) -> dict[str, Any]:
     return _checked(network_path(path), load_header(network_path(path)))
 
 
+def is_network_file(path: Path) -> bool:
+    """Whether a safetensors file has the header of ours."""
+    try:
+        read_header(path)
+    except IntegrityError:
+        return False
+    return True
+
+
 def load_network(path: Path, modality: Modality) -> Backbone:
     """The network of one file (or of the one in a folder), in evaluation mode on the CPU.
 

@@ -9,17 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from cfvideo.core.errors import ConfigError, IntegrityError
 from cfvideo.core.foreign.containers import Checkpoint
 from cfvideo.core.foreign.names import part_of
+from cfvideo.core.foreign.sidecar import read_sidecar
 from cfvideo.core.matching import Match, match
-from cfvideo.core.network_file import build_quietly, write_network
+from cfvideo.core.network_file import build_quietly, is_network_file, write_network
 from cfvideo.core.specs import ClipSpec
 
 _COUNTER = "num_batches_tracked"  # of batch norms; older programs do not keep it, and nothing of ours reads it
+_POSITIVE = ("num_frames", "frame_stride", "short_edge_px", "crop_px", "std")
 HEAD = ("fc.weight", "fc.bias")
 
 
@@ -52,7 +55,8 @@ class Interchange:
 
     architectures: words that ARCH may take. families: each recognises one kind of checkpoint, or gives None; it raises
     IntegrityError with the reason for kinds that cannot be used. outward: our tensors by public names. loader: Python
-    that loads an exported file into a public library's network, or nothing where there is none.
+    that makes a public library's network for exported names, or nothing where there is none. mean, std: of RGB in
+    [0, 1], what the modality normalises with where a view says nothing.
     """
 
     name: str
@@ -61,6 +65,8 @@ class Interchange:
     families: tuple[Family, ...]
     outward: Callable[[Mapping[str, torch.Tensor]], dict[str, torch.Tensor]]
     loader: Callable[[Mapping[str, Any], int], str]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -81,26 +87,32 @@ def clip_view(*, num_frames: int, frame_stride: int, short_edge_px: int, crop_px
 
 
 def recognised(checkpoint: Checkpoint, sides: Sequence[Interchange]) -> tuple[Interchange, Imported]:
-    """Whose checkpoint it is.
+    """Whose checkpoint it is. One of our own exports says itself how it was built and what it is fed.
 
     Raises:
         IntegrityError: nobody's that is known, or one that cannot be used, with the reason.
+        ConfigError: it is a network file of ours.
     """
+    if checkpoint.kind == "safetensors" and is_network_file(checkpoint.path):
+        raise ConfigError(f"{checkpoint.path}: a network file of this program already; N_PRE.WEIGHTS takes it as it is")
     for side in sides:
-        for family in side.families:
-            found = family(checkpoint)
-            if found is not None:
-                return side, found
+        found = next((found for family in side.families if (found := family(checkpoint)) is not None), None)
+        if found is not None:
+            return side, dataclasses.replace(found, **read_sidecar(checkpoint))
     names = list(checkpoint.tensors)
     raise IntegrityError(f"{checkpoint.path}: weights of an unknown network; {len(names)} tensors: "
                          f"{', '.join(names[:8])} ...")
 
 
 def adjusted(found: Imported, asked: Asked) -> Imported:
-    """With the user's word in place of the file's, where there is one."""
+    """With the user's word in place of the file's, where there is one. Raises ConfigError where it makes no sense."""
     architecture = {**found.architecture, **({"arch": asked.arch} if asked.arch else {}),
                     **({} if asked.bn_eps is None else {"bn_eps": asked.bn_eps})}
-    return dataclasses.replace(found, architecture=architecture, view={**found.view, **asked.view})
+    view = {**found.view, **asked.view}
+    if view["crop_px"] > view["short_edge_px"] or min(np.ravel(view[name]).min() for name in _POSITIVE) <= 0:
+        raise ConfigError(f"what the network is fed: {', '.join(_POSITIVE)} are above 0 and crop_px is not above "
+                          f"short_edge_px, got {view}")
+    return dataclasses.replace(found, architecture=architecture, view=view)
 
 
 def fitted(side: Interchange, found: Imported, num_classes: int | None = None) -> tuple[dict[str, torch.Tensor], Match]:
@@ -140,6 +152,17 @@ def import_weights(checkpoint: Checkpoint, sides: Sequence[Interchange], out: Pa
     write_network(out, state, architecture=found.architecture, num_classes=found.num_classes, view=found.view,
                   source={"file": checkpoint.path.name, "sha256": checkpoint.sha256, "kind": found.source})
     return [*described(side, found), f"loaded: {len(matched.loaded)} tensors, every one of the network", f"wrote {out}"]
+
+
+def listing(checkpoint: Checkpoint, sides: Sequence[Interchange], asked: Asked) -> list[str]:
+    """What a file holds, whose it is, and whether it fits; nothing is written."""
+    side, found = recognised(checkpoint, sides)
+    found = adjusted(found, asked)
+    _, matched = fitted(side, found, asked.num_classes)
+    tensors = [f"{name}  {str(value.dtype).removeprefix('torch.')} {list(value.shape)}"
+               for name, value in checkpoint.tensors.items()]
+    return [*tensors, *described(side, found), f"loaded: {len(matched.loaded)}",
+            *(matched.lines() or ["every tensor of the network is there"])]
 
 
 def described(side: Interchange, found: Imported) -> list[str]:

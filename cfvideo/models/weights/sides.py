@@ -12,7 +12,7 @@ from cfvideo.models import staged
 from cfvideo.models.weights.caffe2 import read_caffe2
 from cfvideo.models.weights.pytorchvideo import outward, read_pytorchvideo
 from cfvideo.models.weights.refused import refuse
-from cfvideo.models.weights.torchvision import read_torchvision
+from cfvideo.models.weights.torchvision import MEAN, STD, read_torchvision
 from cfvideo.models.zoo import ARCHITECTURES, build_network
 
 
@@ -36,4 +36,4 @@ def loader(architecture: Mapping[str, Any], num_classes: int) -> str:
 
 VIDEO_WEIGHTS = Interchange(name="video", architectures=ARCHITECTURES, build_network=build_network,
                             families=(refuse, read_torchvision, read_caffe2, read_pytorchvideo), outward=public,
-                            loader=loader)
+                            loader=loader, mean=MEAN, std=STD)
