@@ -124,7 +124,8 @@ def loader(architecture: Mapping[str, Any], num_classes: int) -> str:
     arch = architecture["arch"]
     if arch not in DEPTHS:
         return ""
-    return (f"from torchvision.models import {arch}\n\nnetwork = {arch}(num_classes={num_classes})\n"
+    made = f"{arch}(num_classes={num_classes})" if num_classes else f"{arch}()\nnetwork.fc = torch.nn.Identity()"
+    return (f"import torch\nfrom torchvision.models import {arch}\n\nnetwork = {made}\n"
             f"# or timm.create_model({arch!r}, num_classes={num_classes}): its names are the same")
 
 

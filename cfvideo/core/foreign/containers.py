@@ -59,7 +59,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
             raise IntegrityError(f"{path}: holds two tensors by the name {name}")
         tensors[name] = tensor
     if not tensors:
-        raise IntegrityError(f"{path}: holds no tensors")
+        raise IntegrityError(f"{path}: holds no tensors (a list of shards, as VISSL writes it, is joined by VISSL's "
+                             "extra_scripts/convert_sharded_checkpoint.py)")
     return Checkpoint(path, sha256_file(path), kind, tensors)
 
 

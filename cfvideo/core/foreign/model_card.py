@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _CARD = """\
-# {arch}, {what}
+# {arch}, {classes}
 
 {parameters:,} parameters. {origin}
 
@@ -41,7 +41,7 @@ from safetensors.torch import load_file
 for module in network.modules():
     if hasattr(module, "running_var"):
         module.eps = {eps}
-network.load_state_dict(load_file("model.safetensors"), strict={strict})
+network.load_state_dict(load_file("model.safetensors"))
 ```
 """
 
@@ -50,16 +50,14 @@ def model_card(facts: Mapping[str, Any], code: str, num_parameters: int) -> str:
     """Markdown for people, from the facts of the sidecar; `code` makes the public library's network, or is empty."""
     view, made_of = facts["view"], facts["imported_from"]
     num_classes, eps = facts["num_classes"], facts["bn_eps"]
-    loading = _CODE.format(code=code, eps=eps[0] if eps else 0, strict=num_classes > 0) + (
-        "" if num_classes else "\nThe head is not among the weights: `network.fc` stays as it was drawn.\n")
     is_video = facts["modality"] == "video"
     clip = f"{view['num_frames']} frames, {view['frame_stride']} apart:" if is_video else "Images:"
     origin = (f"Made of weights of {made_of['kind']}, file {made_of['file']!r}." if made_of else
               "Trained by ClusterFit for video.")
     return _CARD.format(
         arch=facts["architecture"]["arch"], parameters=num_parameters, origin=origin, clip=clip,
-        what=f"{num_classes} classes" if num_classes else "features only", mean=view["mean"], std=view["std"],
+        classes=f"{num_classes} classes" if num_classes else "features only", mean=view["mean"], std=view["std"],
         short_edge_px=view["short_edge_px"], crop_px=view["crop_px"], bn_eps=", ".join(map(str, eps)) or "-",
         names="public" if code else "this project's",
-        loading=loading if code else "No other library builds this network.",
+        loading=_CODE.format(code=code, eps=eps[0]) if code else "No other library builds this network.",
         source_sha256=facts["source_sha256"], weights_sha256=facts["weights_sha256"])

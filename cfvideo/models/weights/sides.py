@@ -24,14 +24,15 @@ def public(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def loader(architecture: Mapping[str, Any], num_classes: int) -> str:
     """Python that makes the public library's network, ready for the exported names; empty where there is none."""
-    arch = architecture["arch"]
+    arch, classes = architecture["arch"], num_classes or 400
     if arch == "r2plus1d_18" and architecture["midplanes"] == "torchvision":
-        return ("from torchvision.models.video import r2plus1d_18\n\n"
-                f"network = r2plus1d_18(num_classes={num_classes})")
-    if arch in staged.ARCHITECTURES:
-        return (f"from pytorchvideo.models.hub import {arch}\n\n"
-                f"network = {arch}(model_num_class={num_classes})  # X3D's and R(2+1)D's give softmax, not logits")
-    return ""
+        library, made, head = "torchvision.models.video", f"r2plus1d_18(num_classes={classes})", "network.fc"
+    elif arch in staged.ARCHITECTURES:  # X3D's and R(2+1)D's end in a softmax, where ours give logits
+        library, made, head = "pytorchvideo.models.hub", f"{arch}(model_num_class={classes})", "network.blocks[5].proj"
+    else:
+        return ""
+    headless = "" if num_classes else f"\n{head} = torch.nn.Identity()"
+    return f"import torch\nfrom {library} import {arch}\n\nnetwork = {made}{headless}"
 
 
 VIDEO_WEIGHTS = Interchange(name="video", architectures=ARCHITECTURES, build_network=build_network,
