@@ -82,10 +82,17 @@ def load_network(path: Path, modality: Modality) -> Backbone:
 
 
 def build_quietly(build: Callable[..., Network], **arguments: Any) -> Network:
-    """Build a network; torch has something to say about heads of no classes that nobody needs to read."""
+    """Build the network that a file asks for, without what torch has to say about heads of no classes.
+
+    Raises:
+        IntegrityError: there is no such network.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Initializing zero-element tensors")
-        return build(**arguments)
+        try:
+            return build(**arguments)
+        except (TypeError, ValueError) as error:
+            raise IntegrityError(f"no network can be built of {arguments}: {error}") from error
 
 
 def _checked(path: Path, header: dict[str, Any]) -> dict[str, Any]:

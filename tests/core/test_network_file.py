@@ -59,6 +59,13 @@ def test_another_architecture_or_number_of_classes_is_refused_with_the_names(
     assert all(name in str(caught.value) for name in named), str(caught.value)
 
 
+@pytest.mark.parametrize("architecture", [{**ARCHITECTURE, "depth": 3}, {**ARCHITECTURE, "widths": [4]},
+                                          {**ARCHITECTURE, "blocks": 7}])
+def test_a_header_that_asks_for_no_network(tmp_path: Path, architecture: dict[str, Any]) -> None:
+    with pytest.raises(IntegrityError, match="no network can be built of"):
+        load_network(saved(tmp_path, architecture=architecture), VIDEO)
+
+
 def test_a_network_without_a_head_loads_quietly(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
     state = small_video("caffe2").state_dict()
     state |= {"fc.weight": torch.zeros(0, 10), "fc.bias": torch.zeros(0)}

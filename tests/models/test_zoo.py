@@ -8,21 +8,20 @@ from torch import nn
 
 from cfimage import resnet
 from cfvideo.core.errors import ConfigError
-from cfvideo.core.specs import NetworkSpec
-from cfvideo.core.specs.network import FEATURE_DIMS
+from cfvideo.core.specs import network as specs
 from cfvideo.models.zoo import ARCHITECTURES, build_network
 
 
 def test_a_config_may_name_every_network_and_no_other() -> None:
-    assert set(FEATURE_DIMS) == {*ARCHITECTURES, *resnet.ARCHITECTURES}
+    assert (*ARCHITECTURES, *resnet.ARCHITECTURES) == specs.ARCHITECTURES
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
-def test_the_spec_knows_the_length_of_a_feature(arch: str) -> None:
-    spec = NetworkSpec(arch=arch, widths=(4, 6, 8, 10))
+def test_a_feature_is_what_the_head_reads(arch: str) -> None:
     with torch.device("meta"):
-        network = build_network(num_classes=2, arch=arch, blocks=spec.blocks, widths=spec.widths)
-    assert network.feature_dim == spec.feature_dim == network.fc.in_features
+        network = build_network(num_classes=2, arch=arch, blocks=(1, 1, 1, 1), widths=(4, 6, 8, 10)).eval()
+        assert network.features(torch.empty(1, 3, 8, 64, 64)).shape == (1, network.feature_dim)
+    assert network.feature_dim == network.fc.in_features
 
 
 @pytest.mark.parametrize("arch", ["resnet50", "vgg"])

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from cfvideo.core.durable import sha256_file, write_bytes, write_json
 from cfvideo.core.errors import ConfigError, IntegrityError
@@ -19,6 +18,7 @@ from cfvideo.core.foreign.model_card import model_card
 from cfvideo.core.foreign.sidecar import FORMAT, sidecar_of
 from cfvideo.core.matching import match
 from cfvideo.core.network_file import build_quietly, read_header
+from cfvideo.core.norms import bn_epsilons
 from cfvideo.core.tensors import load_tensors
 
 WEIGHTS = "model.safetensors"
@@ -65,13 +65,8 @@ def _facts(source: Path, header: Mapping[str, Any], side: Interchange, network: 
     """The sidecar: all that a user of the weights must know."""
     view = {"mean": list(side.mean), "std": list(side.std), **header["view"]}
     return {"format": FORMAT, "modality": side.name, "architecture": header["architecture"],
-            "num_classes": header["num_classes"] if with_head else 0, "bn_eps": _bn_eps(network), "view": view,
+            "num_classes": header["num_classes"] if with_head else 0, "bn_eps": bn_epsilons(network), "view": view,
             "source_sha256": sha256_file(source), "imported_from": header.get("source")}
-
-
-def _bn_eps(network: nn.Module) -> list[float]:
-    """Epsilons of its batch norms, usually one."""
-    return sorted({module.eps for module in network.modules() if isinstance(module, _BatchNorm)})
 
 
 def _parameters(tensors: Mapping[str, Tensor]) -> int:

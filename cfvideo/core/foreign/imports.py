@@ -98,7 +98,8 @@ def recognised(checkpoint: Checkpoint, sides: Sequence[Interchange]) -> tuple[In
     for side in sides:
         found = next((found for family in side.families if (found := family(checkpoint)) is not None), None)
         if found is not None:
-            return side, dataclasses.replace(found, **read_sidecar(checkpoint))
+            told = read_sidecar(checkpoint)
+            return side, dataclasses.replace(found, **{**told, "view": {**found.view, **told.get("view", {})}})
     names = list(checkpoint.tensors)
     raise IntegrityError(f"{checkpoint.path}: weights of an unknown network; {len(names)} tensors: "
                          f"{', '.join(names[:8])} ...")

@@ -10,6 +10,7 @@ from cfvideo.core.errors import IntegrityError
 from cfvideo.core.foreign.containers import Checkpoint
 
 FORMAT = "clusterfit-video network, 1"
+_NEEDED = ("weights_sha256", "architecture", "view")
 
 
 def sidecar_of(weights: Path) -> Path:
@@ -28,7 +29,7 @@ def read_sidecar(checkpoint: Checkpoint) -> dict[str, Any]:
         told = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    if not isinstance(told, dict) or told.get("format") != FORMAT:
+    if not isinstance(told, dict) or told.get("format") != FORMAT or not told.keys() >= set(_NEEDED):
         return {}
     if told["weights_sha256"] != checkpoint.sha256:
         raise IntegrityError(f"{path}: describes another file than {checkpoint.path.name}, or one of them was changed; "

@@ -21,6 +21,7 @@ from cfvideo.core.errors import ConfigError, IntegrityError
 from cfvideo.core.foreign.containers import read_checkpoint
 from cfvideo.core.foreign.exports import WEIGHTS, export_network
 from cfvideo.core.foreign.imports import Asked, clip_view, import_weights
+from cfvideo.core.foreign.sidecar import FORMAT
 from cfvideo.core.network_file import FILE_NAME, read_header, save_network
 from cfvideo.core.tensors import load_tensors
 from cfvideo.models.weights import VIDEO_WEIGHTS
@@ -129,12 +130,20 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
         import_weights(read_checkpoint(tmp_path / "out" / WEIGHTS), SIDES, tmp_path / "back", Asked())
 
 
-@pytest.mark.parametrize("sidecar", ["no JSON", "[1]", '{"format": "somebody else\'s"}'])
+@pytest.mark.parametrize("sidecar", ["no JSON", "[1]", '{"format": "somebody else\'s"}', f'{{"format": "{FORMAT}"}}'])
 def test_other_peoples_json_is_not_ours(tmp_path: Path, sidecar: str) -> None:
     export_network(saved(tmp_path / "one", small_video("caffe2"), SMALL), tmp_path / "out", SIDES, with_head=True)
     (tmp_path / "out" / "model.json").write_text(sidecar)
     import_weights(read_checkpoint(tmp_path / "out" / WEIGHTS), SIDES, tmp_path / "back" / FILE_NAME, Asked())
     assert read_header(tmp_path / "back")["view"]["crop_px"] == 112
+
+
+def test_a_sidecar_that_asks_for_no_network(tmp_path: Path) -> None:
+    export_network(saved(tmp_path / "one", small_video("caffe2"), SMALL), tmp_path / "out", SIDES, with_head=True)
+    told = json.loads((tmp_path / "out" / "model.json").read_text())
+    (tmp_path / "out" / "model.json").write_text(json.dumps({**told, "architecture": {**SMALL, "code": "x"}}))
+    with pytest.raises(IntegrityError, match="no network can be built of"):
+        import_weights(read_checkpoint(tmp_path / "out" / WEIGHTS), SIDES, tmp_path / "back", Asked())
 
 
 def test_what_cannot_be_exported(tmp_path: Path) -> None:
