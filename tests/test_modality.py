@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from cfvideo.core.specs import ClipSpec
-from cfvideo.modality import VIDEO, build_network
+from cfvideo.modality import VIDEO
 from tests.source_tree import ROOT
 
 
@@ -31,11 +31,6 @@ def test_a_network_of_ones_own() -> None:
     shape = VIDEO.sample_shape(dataclasses.asdict(clip))
     assert shape == (3, 4, 32, 32)
     assert network.features(torch.zeros(2, *shape), "res5").shape == (2, 24)
-
-
-def test_unknown_architecture() -> None:
-    with pytest.raises(ValueError, match="allowed: r2plus1d_18, r2plus1d_34, r2plus1d"):
-        build_network(num_classes=2, arch="resnet", blocks=(), widths=(), midplanes="caffe2")
 
 
 def test_decoding_needs_no_torch() -> None:

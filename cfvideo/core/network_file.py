@@ -1,32 +1,103 @@
-"""A network on disk: weights.safetensors, whose header says how to build it and what it expects to be fed."""
+"""A network on disk: weights.safetensors, whose header says how to build it and what it expects to be fed.
+
+Header: `architecture`, the arguments of Modality.build_network (with `bn_eps` where the weights need another epsilon
+than is usual for their network); `num_classes`, 0 where there is no head; `view`, what train_batches and eval_batches
+take (with `mean` and `std` where they differ from the modality's); `source`, where imported weights came from.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
+import torch
 from torch import nn
 
 from cfvideo.core.backbone import Backbone
+from cfvideo.core.errors import IntegrityError
+from cfvideo.core.matching import match
 from cfvideo.core.records import Modality
-from cfvideo.core.tensors import load_tensors, save_tensors
+from cfvideo.core.tensors import load_header, load_tensors, save_tensors
 
 FILE_NAME = "weights.safetensors"
+_NEEDED = ("architecture", "num_classes", "view")
+Network = TypeVar("Network")
 
 
 def save_network(folder: Path, network: Backbone, *, architecture: Mapping[str, Any], num_classes: int,
                  view: Mapping[str, Any]) -> None:
     """Publish weights, the arguments of Modality.build_network, and the view the network was trained on."""
-    header = {"architecture": dict(architecture), "num_classes": num_classes, "view": dict(view)}
-    save_tensors(folder / FILE_NAME, cast(nn.Module, network).state_dict(), header)
+    write_network(folder / FILE_NAME, cast(nn.Module, network).state_dict(), architecture=architecture,
+                  num_classes=num_classes, view=view)
+
+
+def write_network(path: Path, state: Mapping[str, torch.Tensor], *, architecture: Mapping[str, Any], num_classes: int,
+                  view: Mapping[str, Any], **more: Any) -> None:
+    """Publish one network file, atomically; `more` goes into the header."""
+    header = {"architecture": dict(architecture), "num_classes": num_classes, "view": dict(view), **more}
+    save_tensors(path, state, header)
+
+
+def network_path(path: Path) -> Path:
+    """The network file that `path` is, or that lies in the folder `path`."""
+    return path / FILE_NAME if path.is_dir() else path
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Header of a network file, or of the one in a folder, without reading a tensor: what N_PRE.WEIGHTS brings along.
+
+    Raises:
+        IntegrityError: missing, unreadable, or not a network of ours.
+    """
+    return _checked(network_path(path), load_header(network_path(path)))
+
+
+def is_network_file(path: Path) -> bool:
+    """Whether a safetensors file has the header of ours."""
+    try:
+        read_header(path)
+    except IntegrityError:
+        return False
+    return True
 
 
 def load_network(path: Path, modality: Modality) -> Backbone:
-    """The network of one file, in evaluation mode on the CPU; every key must match."""
+    """The network of one file (or of the one in a folder), in evaluation mode on the CPU.
+
+    Raises:
+        IntegrityError: damaged, not a network file, or a name or shape does not match, with the names.
+    """
+    path = network_path(path)
     tensors, header = load_tensors(path)
-    network = modality.build_network(num_classes=header["num_classes"], **header["architecture"])
+    header = _checked(path, header)
+    network = build_quietly(modality.build_network, num_classes=header["num_classes"], **header["architecture"])
     module = cast(nn.Module, network)
+    match(tensors, module.state_dict()).require(str(path), f"Its header asks for {header['architecture']}, "
+                                                f"{header['num_classes']} classes.")
     module.load_state_dict(tensors, strict=True)
     module.eval()
     return network
+
+
+def build_quietly(build: Callable[..., Network], **arguments: Any) -> Network:
+    """Build the network that a file asks for, without what torch has to say about heads of no classes.
+
+    Raises:
+        IntegrityError: there is no such network.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Initializing zero-element tensors")
+        try:
+            return build(**arguments)
+        except (TypeError, ValueError) as error:
+            raise IntegrityError(f"no network can be built of {arguments}: {error}") from error
+
+
+def _checked(path: Path, header: dict[str, Any]) -> dict[str, Any]:
+    missing = [key for key in _NEEDED if key not in header]
+    if missing:
+        raise IntegrityError(f"{path}: no network file: {', '.join(missing)} missing in its header; "
+                             "tools/import_weights.py makes one of other people's weights")
+    return header

@@ -25,7 +25,7 @@ from cfvideo.data.decoders.choice import resolved_decoder
 from cfvideo.data.jobs import Answer, Job
 from cfvideo.data.pixels import Frames
 from cfvideo.data.row_jobs import decoding, job_of
-from cfvideo.data.transforms import normalised
+from cfvideo.data.transforms import normalised, statistics_of
 
 # The views of one row, [n, 3, T, crop, crop], and what decoded them; or why there are none.
 Views = tuple[NDArray[np.float32], str] | DecodeError
@@ -40,7 +40,7 @@ def train_batches(index: Index, draws: Iterable[Draws], *, view: Mapping[str, An
                   ) -> Iterator[Batch]:
     """One batch per Draws, in order: a random clip, crop and mirroring of every drawn row.
 
-    view: num_frames, frame_stride, short_edge_px, crop_px, flip (see ClipSpec).
+    view: num_frames, frame_stride, short_edge_px, crop_px, flip (see ClipSpec); mean, std where a network has its own.
     """
     reading = _resolved(reading)
     if reading.decoder.startswith("dali"):
@@ -109,7 +109,8 @@ def _views(index: Index, row: int, kind: str, options: Mapping[str, Any], num_vi
         answer = do(job_of(index, row, kind, options, reading))
     except DecodeError as error:
         return error
-    return np.stack(np.split(normalised(answer.frames), num_views, axis=1)), answer.facts.get("decoder", "pyav")
+    clips = normalised(answer.frames, statistics_of(options))
+    return np.stack(np.split(clips, num_views, axis=1)), answer.facts.get("decoder", "pyav")
 
 
 def _batch(rows: NDArray[np.int64], results: Sequence[Views], num_views: int, shape: tuple[int, ...]) -> Batch:

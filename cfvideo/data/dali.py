@@ -31,7 +31,7 @@ from cfvideo.data.jobs import Answer, Job, chooser
 from cfvideo.data.media_file import MediaError
 from cfvideo.data.pixels import short_edge
 from cfvideo.data.row_jobs import Do, decoding, job_of
-from cfvideo.data.transforms import Window, eval_window, train_window
+from cfvideo.data.transforms import Window, eval_window, statistics_of, train_window
 
 # Full-size RGB that one call to DALI may make; batches of large videos are decoded in several calls.
 BYTES_AT_ONCE = 4 << 30
@@ -124,7 +124,7 @@ def _batch(rows: NDArray[np.int64], planned: Sequence[Planned], view: Mapping[st
     side = view["crop_px"]
     buffer = torch.zeros(len(rows), num_views, view["num_frames"], side, side, 3, device=device)
     valid, failures, used = np.zeros((len(rows), num_views), np.bool_), list[DecodeError](), Counter[str]()
-    for i, views in enumerate(_finished(planned, side, num_views, decoder, device, used)):
+    for i, views in enumerate(_finished(planned, view, num_views, decoder, device, used)):
         if isinstance(views, DecodeError):
             failures.append(views)
         else:
@@ -134,10 +134,10 @@ def _batch(rows: NDArray[np.int64], planned: Sequence[Planned], view: Mapping[st
                  valid=valid.reshape(-1), failures=tuple(failures), decoders=dict(used))
 
 
-def _finished(planned: Sequence[Planned], crop_px: int, num_views: int, decoder: str, device: torch.device,
+def _finished(planned: Sequence[Planned], view: Mapping[str, Any], num_views: int, decoder: str, device: torch.device,
               used: Counter[str]) -> Iterator[torch.Tensor | DecodeError]:
     """The views of every row, float32 [n, T, crop, crop, 3], or why there are none; counts in `used` what decoded."""
-    plans = [plan for plan in planned if isinstance(plan, Plan)]
+    statistics, plans = statistics_of(view), [plan for plan in planned if isinstance(plan, Plan)]
     pictures = iter([decoded for portion in portions(plans) for decoded in _decoded(decoder, portion)])
     for plan in planned:
         decoded = next(pictures) if isinstance(plan, Plan) else None
@@ -145,12 +145,13 @@ def _finished(planned: Sequence[Planned], crop_px: int, num_views: int, decoder:
         if isinstance(plan, Plan):
             if decoded is not None:
                 used[decoder] += 1
-                yield device_views(decoded, plan.found.orientation, plan.size, plan.window, crop_px, num_views)
+                yield device_views(decoded, plan.found.orientation, plan.size, plan.window, view["crop_px"], num_views,
+                                   statistics)
                 continue
             answer = _through_pyav(plan)
         if isinstance(answer, Answer):
             used[answer.facts["decoder"]] += 1
-            yield views_of_frames(torch.from_numpy(answer.frames.copy()).to(device), num_views)
+            yield views_of_frames(torch.from_numpy(answer.frames.copy()).to(device), num_views, statistics)
         elif isinstance(answer, DecodeError):
             yield answer
 

@@ -9,25 +9,25 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import interpolate
 
-from cfvideo.data.transforms import MEAN, STD, Window
+from cfvideo.data.transforms import Statistics, Window
 
 _FRAMES_AT_ONCE = 32  # floating-point pictures at full size held at a time
 
 
 def device_views(pictures: torch.Tensor, orientation: tuple[bool, bool, bool], size: tuple[int, int], window: Window,
-                 crop_px: int, num_views: int) -> torch.Tensor:
+                 crop_px: int, num_views: int, statistics: Statistics) -> torch.Tensor:
     """uint8 [n * T, H, W, 3] as stored -> float32 [n, T, crop, crop, 3], normalised, on the same device.
 
     orientation: see `cfvideo.data.pixels.display_orientation`. size: (H, W) upright and scaled, pixels.
     """
     crops = [_crop(_scaled(upright(some, orientation), size), window, crop_px)
              for some in torch.split(pictures, _FRAMES_AT_ONCE)]
-    return views_of_frames(torch.cat(crops), num_views)
+    return views_of_frames(torch.cat(crops), num_views, statistics)
 
 
-def views_of_frames(frames: torch.Tensor, num_views: int) -> torch.Tensor:
+def views_of_frames(frames: torch.Tensor, num_views: int, statistics: Statistics) -> torch.Tensor:
     """Levels [n * T, H, W, 3] in [0, 255] -> float32 [n, T, H, W, 3], zero mean and unit deviation per channel."""
-    mean, std = (torch.tensor(values, dtype=torch.float64, device=frames.device) for values in (MEAN, STD))
+    mean, std = (torch.tensor(values, dtype=torch.float64, device=frames.device) for values in statistics)
     normalised = frames.float() * (1.0 / (255.0 * std)).float() - (mean / std).float()
     return normalised.reshape(num_views, -1, *frames.shape[1:])
 

@@ -6,7 +6,8 @@ where it costs least. Random choices come from the generator that is passed in, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +20,31 @@ if TYPE_CHECKING:
 # Kinetics statistics of RGB in [0, 1], as torchvision's and ig65m's video models use them.
 MEAN = (0.43216, 0.394666, 0.37645)
 STD = (0.22803, 0.22145, 0.216989)
-_SCALE = (1.0 / (255.0 * np.array(STD))).astype(np.float32)
-_SHIFT = (np.array(MEAN) / np.array(STD)).astype(np.float32)
 
 
-def normalised(frames: Frames) -> Clip:
-    """uint8 [T, H, W, 3] -> float32 [3, T, H, W], zero mean and unit deviation per channel over Kinetics.
+class Statistics(NamedTuple):
+    """Mean and standard deviation of red, green and blue in [0, 1] that a network was trained with."""
+
+    mean: tuple[float, ...] = MEAN
+    std: tuple[float, ...] = STD
+
+
+KINETICS = Statistics()
+
+
+def statistics_of(view: Mapping[str, Any]) -> Statistics:
+    """The "mean" and "std" of a view, which imported networks bring along; Kinetics' where it has none."""
+    return Statistics(tuple(view.get("mean", MEAN)), tuple(view.get("std", STD)))
+
+
+def normalised(frames: Frames, statistics: Statistics = KINETICS) -> Clip:
+    """uint8 [T, H, W, 3] -> float32 [3, T, H, W], zero mean and unit deviation per channel.
 
     The memory stays channels-last: the networks read it so, and nothing is moved.
     """
-    clip = frames * _SCALE
-    clip -= _SHIFT
+    mean, std = np.array(statistics.mean), np.array(statistics.std)
+    clip = frames * (1.0 / (255.0 * std)).astype(np.float32)
+    clip -= (mean / std).astype(np.float32)
     moved: Clip = clip.transpose(3, 0, 1, 2)
     return moved
 

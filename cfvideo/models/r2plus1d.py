@@ -20,6 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cfvideo.core.norms import set_bn_eps
+
 Midplanes = Literal["caffe2", "torchvision"]
 LAYERS = ("conv1", "res2", "res3", "res4", "res5")
 # Depth -> basic blocks per stage.
@@ -138,17 +140,12 @@ class R2Plus1D(nn.Module):
                                                            stride=1 if stage == 0 else 2, midplanes=midplanes))
         self.feature_dim = widths[3]
         self.fc = nn.Linear(widths[3], num_classes)
-        self._set_bn_eps(BN_EPS[midplanes])
+        set_bn_eps(self, BN_EPS[midplanes])
 
     @staticmethod
     def _stage(in_planes: int, planes: int, num_blocks: int, *, stride: int, midplanes: Midplanes) -> nn.Sequential:
         rest = [BasicBlock(planes, planes, stride=1, midplanes=midplanes) for _ in range(num_blocks - 1)]
         return nn.Sequential(BasicBlock(in_planes, planes, stride=stride, midplanes=midplanes), *rest)
-
-    def _set_bn_eps(self, eps: float) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.BatchNorm3d):
-                module.eps = eps
 
     def initialise(self, generator: torch.Generator) -> None:
         """Kaiming fan-out convolutions, unit batch norms, N(0, 0.01) head, drawn from `generator` alone."""

@@ -127,9 +127,10 @@ def test_bad_rows_are_invalid_and_zero(index: Index) -> None:
     assert all(batch.data[row].abs().sum() > 0 for row in range(5))
 
 
-def all_eval(index: Index, rows: list[int], num_views: int = 3, batch_rows: int = 4, threads: int = 2) -> list[Batch]:
-    return list(eval_batches(index, np.array(rows, np.int64), view=VIEW, num_views=num_views, batch_rows=batch_rows,
-                             reading=Reading(threads=threads)))
+def all_eval(index: Index, rows: list[int], num_views: int = 3, batch_rows: int = 4, threads: int = 2,
+             **view: Any) -> list[Batch]:
+    return list(eval_batches(index, np.array(rows, np.int64), view=VIEW | view, num_views=num_views,
+                             batch_rows=batch_rows, reading=Reading(threads=threads)))
 
 
 def test_eval_batches_hold_every_uniform_clip_row_by_row(index: Index) -> None:
@@ -151,6 +152,16 @@ def test_eval_data_is_the_central_crop_of_the_frames(index: Index) -> None:
     (batch,) = all_eval(index, [1], num_views=1, batch_rows=1)
     frames = read_frames(index.path_of(1), choose=lambda n: [12, 14, 16, 18])
     np.testing.assert_array_equal(batch.data[0].numpy(), eval_clip(frames, crop_px=32))
+
+
+def test_clips_are_normalised_with_the_views_own_statistics(index: Index) -> None:
+    own = {"mean": [0.45, 0.4, 0.5], "std": [0.225, 0.3, 0.2]}
+    (evaluated,) = all_eval(index, [1], num_views=1, batch_rows=1, **own)
+    for batch, usual in ((evaluated, all_eval(index, [1], num_views=1, batch_rows=1)[0]),
+                         (one_train_batch(index, [1], **own), one_train_batch(index, [1]))):
+        mean, std = (torch.tensor(values).view(1, 3, 1, 1, 1) for values in own.values())
+        pixels = torch.from_numpy(levels(usual)).movedim(-1, 1) / 255
+        torch.testing.assert_close(batch.data, (pixels - mean) / std, rtol=1e-5, atol=1e-5)
 
 
 def test_eval_batches_do_not_depend_on_threads_or_batch_size(index: Index) -> None:

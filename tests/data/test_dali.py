@@ -74,6 +74,13 @@ def test_eval_batches_are_pyavs_and_tell_what_decoded(index: Index) -> None:
     assert [failure.row for batch in found for failure in batch.failures] == [BROKEN]
 
 
+def test_a_networks_own_statistics_are_used_for_what_dali_decoded_and_for_the_rest(index: Index) -> None:
+    own = {"mean": [0.9, 0.8, 0.7], "std": [0.25, 0.3, 0.35]}
+    assert_alike(evaluated(index, "dali_cpu", **own), evaluated(index, "pyav", **own), worst_levels=2)
+    one, usual = (evaluated(index, "dali_cpu", **view)[0].data[0] for view in (own, {}))
+    assert float(one.mean()) < float(usual.mean())
+
+
 def test_training_batches_draw_the_same_clips_crops_and_mirrorings(index: Index) -> None:
     view = {"short_edge_px": 40, "flip": True}
     assert_alike(trained(index, "dali_cpu", **view), trained(index, "pyav", **view), worst_levels=2)

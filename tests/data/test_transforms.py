@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from cfvideo.data.transforms import MEAN, STD, eval_clip, normalised, train_clip
+from cfvideo.data.transforms import MEAN, STD, eval_clip, normalised, statistics_of, train_clip
 
 
 def frames(num_frames: int = 3, height: int = 10, width: int = 12) -> NDArray[np.uint8]:
@@ -23,10 +23,12 @@ def restored(clip: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.rint(levels).astype(np.uint8)
 
 
-def test_normalised_as_torch_would() -> None:
+@pytest.mark.parametrize("view", [{}, {"mean": [0.45, 0.4, 0.35], "std": [0.225, 0.3, 0.2]}])
+def test_normalised_as_torch_would(view: dict[str, list[float]]) -> None:
     levels = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3)).astype(np.uint8)
-    clip = normalised(levels)
-    mean, std = (torch.tensor(values, dtype=torch.float64)[:, None, None, None] for values in (MEAN, STD))
+    clip = normalised(levels, statistics_of({"num_frames": 2, **view}))
+    mean, std = (torch.tensor(view.get(name, default), dtype=torch.float64)[:, None, None, None]
+                 for name, default in (("mean", MEAN), ("std", STD)))
     expected = (torch.from_numpy(levels).permute(3, 0, 1, 2).double() / 255 - mean) / std
     assert clip.dtype == np.float32
     assert clip.shape == (3, 2, 16, 16)

@@ -10,8 +10,7 @@ from typing import Any
 
 from cfvideo.core.durable import sha256_file
 from cfvideo.core.errors import DataError, IntegrityError
-from cfvideo.core.network_file import FILE_NAME
-from cfvideo.core.tensors import load_header
+from cfvideo.core.network_file import FILE_NAME, network_path, read_header
 
 
 @dataclass(frozen=True)
@@ -32,13 +31,12 @@ def imported(place: str, key: str) -> Imported:
     Raises:
         DataError: there is none, or it is not in this project's format.
     """
-    path = Path(place)
-    path = path / FILE_NAME if path.is_dir() else path
+    path = network_path(Path(place))
     hint = f"give a {FILE_NAME} that this program made, or make one with: python tools/import_weights.py FILE --out DIR"
     if not path.is_file():
         raise DataError(f"{key}: {path} does not exist; {hint}")
     try:
-        header = load_header(path)
+        header = read_header(path)
         return Imported(path, sha256_file(path), header["architecture"], header["view"], header["num_classes"])
-    except (IntegrityError, KeyError) as error:
-        raise DataError(f"{key}: {path} is not a network of this program ({error}); {hint}") from error
+    except IntegrityError as error:
+        raise DataError(f"{key}: {error}; {hint}") from error

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from cfvideo.core.specs.knobs import knob, node
 from cfvideo.core.specs.solver import SolverSpec
 
+# Of videos, then of images.
+ARCHITECTURES = ("r2plus1d_18", "r2plus1d_34", "r2plus1d", "x3d_m", "x3d_l", "slow_r50", "csn_r101", "r2plus1d_r50",
+                 "resnet18", "resnet50", "resnet")
+
 
 @dataclass(frozen=True)
 class ClipSpec:
@@ -23,10 +27,13 @@ class ClipSpec:
 class NetworkSpec:
     """One network and how it is trained."""
 
-    arch: str = knob("r2plus1d_34", "r2plus1d_18 and r2plus1d_34 are the paper's; r2plus1d takes BLOCKS and WIDTHS",
-                     choices=("r2plus1d_18", "r2plus1d_34", "r2plus1d"))
-    blocks: tuple[int, ...] = knob((1, 1, 1, 1), "arch r2plus1d: residual blocks of res2 ... res5", low=1)
-    widths: tuple[int, ...] = knob((64, 128, 256, 512), "arch r2plus1d: channels of res2 ... res5", low=1)
+    arch: str = knob("r2plus1d_34", "videos: r2plus1d_18 and r2plus1d_34 are the paper's, r2plus1d takes BLOCKS and "
+                     "WIDTHS, the others with numbers are PyTorchVideo's (x3d_m is also X3D-XS and -S: only clips "
+                     "differ); images: resnet18, resnet50, resnet with BLOCKS and WIDTHS for pictures of 32 pixels",
+                     choices=ARCHITECTURES)
+    blocks: tuple[int, ...] = knob((1, 1, 1, 1), "archs r2plus1d and resnet: residual blocks of res2 ... res5", low=1)
+    widths: tuple[int, ...] = knob((64, 128, 256, 512), "archs r2plus1d and resnet: channels of res2 to res5",
+                                    low=1)
     midplanes: str = knob("caffe2", "width inside a factorised convolution: per convolution (caffe2, the paper's "
                           "33 M / 64 M parameters) or per block (torchvision)", choices=("caffe2", "torchvision"))
     task: str = knob("labels", "what it learns from its data set: labels, or a pretext task that needs none (images; "
@@ -36,8 +43,3 @@ class NetworkSpec:
                         neutral=True)
     clip: ClipSpec = node(ClipSpec)
     solver: SolverSpec = node(SolverSpec)
-
-    @property
-    def feature_dim(self) -> int:
-        """D of the pooled res5 feature."""
-        return self.widths[-1] if self.arch == "r2plus1d" else 512

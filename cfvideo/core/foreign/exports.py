@@ -1,0 +1,74 @@
+"""A network of ours for other people: model.safetensors under public names, model.json, README.md."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from cfvideo.core.durable import sha256_file, write_bytes, write_json
+from cfvideo.core.errors import ConfigError, IntegrityError
+from cfvideo.core.foreign.imports import HEAD, Interchange
+from cfvideo.core.foreign.model_card import model_card
+from cfvideo.core.foreign.sidecar import FORMAT, sidecar_of
+from cfvideo.core.matching import match
+from cfvideo.core.network_file import build_quietly, read_header
+from cfvideo.core.norms import bn_epsilons
+from cfvideo.core.tensors import load_tensors
+
+WEIGHTS = "model.safetensors"
+
+
+def export_network(source: Path, out: Path, sides: Sequence[Interchange], *, with_head: bool) -> list[str]:
+    """Write the network file `source` into the new folder `out`; returns lines that say what was done.
+
+    Raises:
+        IntegrityError: damaged, not a network file, or not what its header says.
+        ConfigError: `out` exists.
+    """
+    if out.exists():
+        raise ConfigError(f"--out {out}: exists already; delete it or choose another place")
+    header = read_header(source)
+    tensors, _ = load_tensors(source)
+    side = _side(source, header, sides)
+    with torch.device("meta"):
+        network = build_quietly(side.build_network, num_classes=header["num_classes"], **header["architecture"])
+    match(tensors, network.state_dict()).require(str(source), f"Its header asks for {header['architecture']}.")
+    with_head = with_head and header["num_classes"] > 0
+    kept = {name: value for name, value in tensors.items() if with_head or name not in HEAD}
+    data = save(side.outward(kept), metadata={"format": "pt"})
+    facts = _facts(source, header, side, network, with_head) | {"weights_sha256": hashlib.sha256(data).hexdigest()}
+    out.mkdir(parents=True)
+    write_bytes(out / WEIGHTS, data)
+    write_json(sidecar_of(out / WEIGHTS), facts)
+    code = side.loader(header["architecture"], facts["num_classes"])
+    write_bytes(out / "README.md", model_card(facts, code, _parameters(kept)).encode())
+    return [f"{side.name} network {header['architecture']}: {len(kept)} tensors",
+            *(f"wrote {path}" for path in sorted(out.iterdir()))]
+
+
+def _side(source: Path, header: Mapping[str, Any], sides: Sequence[Interchange]) -> Interchange:
+    arch = header["architecture"].get("arch")
+    found = next((side for side in sides if arch in side.architectures), None)
+    if found is None:
+        raise IntegrityError(f"{source}: its header asks for ARCH {arch}, which is no network of this version")
+    return found
+
+
+def _facts(source: Path, header: Mapping[str, Any], side: Interchange, network: nn.Module, with_head: bool,
+           ) -> dict[str, Any]:
+    """The sidecar: all that a user of the weights must know."""
+    view = {"mean": list(side.mean), "std": list(side.std), **header["view"]}
+    return {"format": FORMAT, "modality": side.name, "architecture": header["architecture"],
+            "num_classes": header["num_classes"] if with_head else 0, "bn_eps": bn_epsilons(network), "view": view,
+            "source_sha256": sha256_file(source), "imported_from": header.get("source")}
+
+
+def _parameters(tensors: Mapping[str, Tensor]) -> int:
+    statistics = ("running_mean", "running_var", "num_batches_tracked")
+    return sum(value.numel() for name, value in tensors.items() if not name.endswith(statistics))

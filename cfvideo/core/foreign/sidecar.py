@@ -1,0 +1,37 @@
+"""The JSON beside an exported file: what its tensors cannot say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from cfvideo.core.errors import IntegrityError
+from cfvideo.core.foreign.containers import Checkpoint
+
+FORMAT = "clusterfit-video network, 1"
+_NEEDED = ("weights_sha256", "architecture", "view")
+
+
+def sidecar_of(weights: Path) -> Path:
+    """model.safetensors -> model.json."""
+    return weights.with_suffix(".json")
+
+
+def read_sidecar(checkpoint: Checkpoint) -> dict[str, Any]:
+    """source, architecture and view of an export of ours; nothing where no such file lies beside it.
+
+    Raises:
+        IntegrityError: it belongs to another file.
+    """
+    path = sidecar_of(checkpoint.path)
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(told, dict) or told.get("format") != FORMAT or not told.keys() >= set(_NEEDED):
+        return {}
+    if told["weights_sha256"] != checkpoint.sha256:
+        raise IntegrityError(f"{path}: describes another file than {checkpoint.path.name}, or one of them was changed; "
+                             "export both again")
+    return {"source": "an export of this project", "architecture": told["architecture"], "view": told["view"]}
