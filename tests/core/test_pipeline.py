@@ -29,6 +29,7 @@ N_PRE: {ARCH: r2plus1d, WIDTHS: [6, 6, 6, 6]}
 N_CF: {ARCH: r2plus1d, WIDTHS: [6, 6, 6, 6]}
 CLUSTER: {NUM_CLUSTERS: 6}
 BASELINES: [n_pre_2x, distillation, regression]
+FINETUNE: {TARGETS: [T]}
 """
 
 
@@ -74,7 +75,7 @@ def _other(value: Any, choices: tuple[str, ...]) -> Any:
     if value == ("res5",):
         return ("conv1",)
     if isinstance(value, tuple):
-        return (*value[:-1], value[-1] + 1)
+        return value[:-1] if isinstance(value[-1], str) else (*value[:-1], value[-1] + 1)
     return value + "x" if isinstance(value, str) else value + type(value)(1)
 
 

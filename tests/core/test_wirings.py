@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
 from cfvideo.core.cli import run
 from cfvideo.core.errors import ConfigError, DataError
-from cfvideo.core.tensors import load_header
+from cfvideo.core.tensors import load_header, load_tensors
 from tests.core.test_cli import CONFIG
 from tests.toy_modality import TOY
 
@@ -107,6 +108,27 @@ def test_the_label_space_and_its_noise_reach_n_pre(tmp_path: Path, capsys: pytes
     assert "because LABELS.NOISE 0.5 -> 0.0 changed" in capsys.readouterr().out
 
 
+def test_fine_tuning_starts_from_the_judged_network_and_is_scored_by_its_own_classes(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    solver = ("FINETUNE.SOLVER.MAX_SAMPLES", "45", "FINETUNE.SOLVER.BATCH_SIZE", "9", "FINETUNE.SOLVER.BASE_LR", "0")
+    assert _go(tmp_path, "FINETUNE.TARGETS", "[T]", *solver) == 0
+    said = capsys.readouterr().out
+    assert "score seed 0: n_cf fine-tuned on T: running" in said
+    tuned = [load_tensors(path)[0] for path in (tmp_path / "out/stages/finetune").glob("*/weights.safetensors")]
+    judged = [load_tensors(path)[0] for stage in ("untrained", "pretrain", "train_cf")
+              for path in (tmp_path / "out/stages" / stage).glob("*/weights.safetensors")]
+    # At rate 0 nothing but running statistics moves: each has the trunk that it started from, and a head of its own.
+    assert len(tuned) == 3
+    for network in tuned:
+        assert sum(torch.equal(network["body.0.weight"], other["body.0.weight"]) for other in judged) == 1
+        assert network["fc.weight"].shape == (3, 6)
+
+
+def test_a_target_that_is_none_cannot_be_fine_tuned_on(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="FINETUNE.TARGETS names KINETICS, which is no target; D_TAR has T"):
+        _go(tmp_path, "FINETUNE.TARGETS", "[KINETICS]")
+
+
 def test_a_compiled_network_and_other_layouts_train(tmp_path: Path) -> None:
     assert _go(tmp_path, "N_PRE.SOLVER.MEMORY_FORMAT", "channels_last", "N_PRE.SOLVER.CLIP_GRADIENT", "1.0",
                stages="pretrain") == 0
@@ -114,10 +136,6 @@ def test_a_compiled_network_and_other_layouts_train(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_compiled_step_trains_the_same_network(tmp_path: Path) -> None:
-    import torch
-
-    from cfvideo.core.tensors import load_tensors
-
     states = []
     for name, value in (("plain", "false"), ("compiled", "true")):
         assert _go(tmp_path / name, "N_PRE.SOLVER.COMPILE", value, stages="pretrain") == 0

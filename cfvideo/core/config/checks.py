@@ -40,6 +40,7 @@ def contradictions(spec: RunSpec) -> Iterator[Contradiction]:
     yield from _proxies(spec)
     yield from _sources(spec)
     yield from _targets(spec)
+    yield from _finetune(spec)
     further = [(f"MORE_N_PRE.{own}", network) for own, network in spec.more_n_pre.items()]
     for name, network in (("N_PRE", spec.n_pre), ("N_CF", spec.n_cf), *further):
         yield from _architecture(name, network)
@@ -114,6 +115,13 @@ def _targets(spec: RunSpec) -> Iterator[Contradiction]:
             said = f"{' and '.join(missing)} {'are' if missing[1:] else 'is'} empty"
             yield Contradiction((train, test), f"{said}: a target needs both splits; give them, or leave "
                                 f"D_TAR.{name} out")
+
+
+def _finetune(spec: RunSpec) -> Iterator[Contradiction]:
+    for target in spec.finetune.targets:
+        if target not in spec.d_tar:
+            yield Contradiction(("FINETUNE.TARGETS",), f"FINETUNE.TARGETS names {target}, which is no target; D_TAR "
+                                f"has {', '.join(spec.d_tar) or 'none'}")
 
 
 def _architecture(name: str, network: NetworkSpec) -> Iterator[Contradiction]:

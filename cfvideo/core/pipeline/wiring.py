@@ -14,6 +14,7 @@ from cfvideo.core.pipeline.baselines import baseline_stages
 from cfvideo.core.pipeline.clusters import assign_stage, check_clusters, cluster_stage
 from cfvideo.core.pipeline.context import Context
 from cfvideo.core.pipeline.features import cf_features_stage
+from cfvideo.core.pipeline.finetune import finetune_stages
 from cfvideo.core.pipeline.training import pretrain_stage, train_cf_stage, untrained_stage
 from cfvideo.core.pipeline.transfer import transfer_stages
 from cfvideo.core.records import Modality
@@ -21,7 +22,8 @@ from cfvideo.core.specs import RunSpec
 from cfvideo.core.stage import Stage
 from cfvideo.core.stages.report import Cover, run_report
 
-STAGE_NAMES = ("untrained", "pretrain", "extract", "cluster", "assign", "train_cf", "probe", "report")
+STAGE_NAMES = ("untrained", "pretrain", "extract", "cluster", "assign", "train_cf", "probe", "finetune", "score",
+               "report")
 
 
 @dataclass
@@ -65,6 +67,8 @@ class Pipeline:
         for name, stage in judged.items():
             for target in spec.d_tar:
                 chain += transfer_stages(context, seed, name, stage, target)
+            for target in spec.finetune.targets:
+                chain += finetune_stages(context, seed, name, stage, target)
         return chain
 
     def _clusterfit(self, seed: int, own: str, features: Stage, chain: list[Stage], judged: dict[str, Stage]) -> Stage:

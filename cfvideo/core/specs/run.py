@@ -10,6 +10,7 @@ from cfvideo.core.specs.data import DataSpec, SourceSpec, TargetSpec
 from cfvideo.core.specs.knobs import knob, node
 from cfvideo.core.specs.network import NetworkSpec
 from cfvideo.core.specs.probe import ProbeSpec
+from cfvideo.core.specs.solver import SolverSpec
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,26 @@ class DistillationSpec:
 
     temperature: float = knob(20.0, "T, what logits are divided by (paper: 20)", low=1e-3)
     alpha: float = knob(0.75, "weight of the soft term; the weak labels have the rest (paper: 0.75)", low=0.0, high=1.0)
+
+
+@dataclass(frozen=True)
+class FineTuneSolverSpec(SolverSpec):
+    """Training of fine-tuned networks; keys as N_PRE.SOLVER."""
+
+    max_samples: int = knob(1_000_000, "training budget: samples processed", low=1)
+    batch_size: int = knob(32, "samples per step over all processes", low=1)
+    base_lr: float = knob(0.01, "learning rate at BASE_BATCH_SIZE; sweep it per target (paper, supplement C)", low=0.0)
+    base_batch_size: int = knob(32, "batch size that BASE_LR is meant for", low=1)
+    num_halvings: int = knob(3, "equal steps at which the rate is halved", low=0, high=64)
+
+
+@dataclass(frozen=True)
+class FineTuneSpec:
+    """A second, dearer yardstick than probes: the whole network trained on a target, from the network judged."""
+
+    targets: tuple[str, ...] = knob((), "names of D_TAR on which every judged network is fine-tuned and scored by its "
+                                    "own classifier (mean softmax of PROBE.NUM_CLIPS clips)")
+    solver: FineTuneSolverSpec = node(FineTuneSolverSpec)
 
 
 BASELINES = ("n_pre_2x", "distillation", "regression")
@@ -63,4 +84,5 @@ class RunSpec:
     extract: ExtractSpec = node(ExtractSpec)
     cluster: ClusterSpec = node(ClusterSpec)
     probe: ProbeSpec = node(ProbeSpec)
+    finetune: FineTuneSpec = node(FineTuneSpec)
     system: SystemSpec = node(SystemSpec)

@@ -19,7 +19,8 @@ from cfvideo.core.distributed import current, sum_over_ranks
 from cfvideo.core.errors import DataError
 from cfvideo.core.failures import write_failures
 from cfvideo.core.index import Index
-from cfvideo.core.network_file import FILE_NAME, save_network
+from cfvideo.core.matching import match
+from cfvideo.core.network_file import FILE_NAME, load_network, save_network
 from cfvideo.core.randomness import torch_generator
 from cfvideo.core.records import Batch, Draws, Modality, Reading
 from cfvideo.core.stage import Workspace
@@ -74,14 +75,19 @@ def run_imported(work: Workspace, *, source: Path) -> Mapping[str, Any]:
 
 def run_train(work: Workspace, *, modality: Modality, index: Index, recipe: Recipe, reading: Reading,
               objective_of: Callable[[Workspace], Objective], max_bad_share: float, device: torch.device,
-              ) -> Mapping[str, Any]:
-    """Train from scratch, or on from the last checkpoint, and save the network."""
+              starts_from: str = "") -> Mapping[str, Any]:
+    """Train from scratch, or on from the last checkpoint, and save the network.
+
+    starts_from: the input whose network gives all weights but the head's (fine-tuning); "": drawn anew.
+    """
     objective = objective_of(work)
     rows, num_outputs = objective.rows, objective.num_outputs
     if len(rows) == 0 or num_outputs < 2:
         raise DataError(f"{work.title}: {len(rows)} labelled rows in {num_outputs} classes; training needs at least "
                         "two classes with rows")
     network = new_network(modality, recipe, num_outputs)
+    if starts_from:
+        take_trunk(network, load_network(work.inputs[starts_from].file(FILE_NAME), modality))
     module = _placed(network, recipe, device)
     trainer = Trainer(
         network=module, compute=_compute(module, recipe), optimizer=make_optimizer(module, **recipe.optimizer),
@@ -100,6 +106,19 @@ def run_train(work: Workspace, *, modality: Modality, index: Index, recipe: Reci
     return {"num_classes": num_outputs, "num_rows": len(rows), "num_unlabelled": index.num_rows - len(rows),
             "num_bad_rows": len(progress.bad_rows), "label_accuracy": accuracy,
             "epochs": round(recipe.budget.max_samples / len(rows), 2)}
+
+
+def take_trunk(network: Backbone, source: Backbone) -> None:
+    """Copy every weight of `source` but its head's into `network`.
+
+    Raises:
+        IntegrityError: they are different networks, with the names.
+    """
+    heads = ("fc.weight", "fc.bias")
+    mine = {name: value for name, value in cast(nn.Module, network).state_dict().items() if name not in heads}
+    theirs = {name: value for name, value in cast(nn.Module, source).state_dict().items() if name not in heads}
+    match(theirs, mine).require("the network to start from", "")
+    cast(nn.Module, network).load_state_dict(theirs, strict=False)
 
 
 def _placed(network: Backbone, recipe: Recipe, device: torch.device) -> nn.Module:

@@ -28,7 +28,7 @@ def refusal(*words: str) -> str:
     ("N_PRE.CLIP.NUM_FRAME", "N_PRE.CLIP.NUM_FRAMES"), ("N_PREE.CLIP.NUM_FRAMES", "N_PRE.CLIP.NUM_FRAMES"),
     ("n_pre.clip.num_frames", "N_PRE.CLIP.NUM_FRAMES"), ("NUM_CLUSTERS", "CLUSTER.NUM_CLUSTERS"),
     ("CLUSTER.K", "CLUSTER.INIT"), ("N_CF.SOLVER.LR", "N_CF.SOLVER.BASE_LR"), ("D_TAR.MINE.TRIAN", "D_TAR.MINE.TRAIN"),
-    ("OUTPUT", "OUTPUT_DIR"), ("LR", "N_PRE.SOLVER.BASE_LR or N_CF.SOLVER.BASE_LR"),
+    ("OUTPUT", "OUTPUT_DIR"), ("LR", "N_PRE.SOLVER.BASE_LR or N_CF.SOLVER.BASE_LR or FINETUNE.SOLVER.BASE_LR"),
 ])
 def test_an_unknown_key_names_the_nearest(key: str, nearest: str) -> None:
     message = refusal(key, "5")
