@@ -46,6 +46,7 @@ def test_the_papers_networks(ig_verb: RunSpec) -> None:
     assert (ig_verb.n_pre.arch, ig_verb.n_pre.midplanes) == ("r2plus1d_34", "caffe2")
     assert (clip.num_frames, clip.frame_stride, clip.short_edge_px, clip.crop_px) == (32, 1, 128, 112)
     assert (solver.max_samples, solver.batch_size) == (490_000_000, 128 * 6)
+    assert solver.micro_batch_size == 6  # per-GPU batch norm
     assert (solver.schedule, solver.num_halvings) == ("halving", 13)
     assert solver.base_lr == pytest.approx(0.192)
 
@@ -65,6 +66,7 @@ def test_the_setting_of_section_5(ig_verb: RunSpec, ig_verb_62m: RunSpec) -> Non
     n_cf, solver = ig_verb_62m.n_cf, ig_verb_62m.n_cf.solver
     assert (n_cf.arch, n_cf.clip.num_frames) == ("r2plus1d_18", 8)
     assert (solver.max_samples, solver.batch_size) == (250_000_000, 64 * 16)
+    assert solver.micro_batch_size == 16
     assert solver.base_lr * solver.batch_size / solver.base_batch_size == pytest.approx(64 * 0.005)
     assert solver.num_halvings == 13
     assert ig_verb_62m.d_cf.path not in ("", ig_verb_62m.d_pre.path)
@@ -72,6 +74,7 @@ def test_the_setting_of_section_5(ig_verb: RunSpec, ig_verb_62m: RunSpec) -> Non
 
 
 def test_the_defaults_are_the_papers(ig_verb: RunSpec) -> None:
-    assert ig_verb.n_pre == RunSpec().n_pre
-    assert ig_verb.n_pre.solver == SolverSpec()
+    solver = replace(ig_verb.n_pre.solver, micro_batch_size=0)
+    assert solver == SolverSpec()
+    assert replace(ig_verb.n_pre, solver=solver) == RunSpec().n_pre
     assert (ig_verb.extract, ig_verb.cluster) == (RunSpec().extract, RunSpec().cluster)
