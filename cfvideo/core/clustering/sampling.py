@@ -1,0 +1,37 @@
+"""Samples of rows that need no list: whether a row belongs is a hash of (seed, purpose, row), so every process knows it
+of its own rows, whatever the other rows are. The number of rows that come out is near the share, not equal to it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cfvideo.core.distributed import current, sum_over_ranks
+from cfvideo.core.index_columns import hashed
+from cfvideo.core.randomness import derived_seed
+
+
+def sampled(rows: NDArray[np.int64], share: ArrayLike, *, seed: int, purpose: str) -> NDArray[np.bool_]:
+    """bool [n]: whether each row is in the sample of about `share` (one number, or one per row) of all rows."""
+    draw = hashed(derived_seed(seed, purpose), rows) * 2.0 ** -64
+    chosen: NDArray[np.bool_] = (draw < np.asarray(share)) | (np.asarray(share) >= 1)
+    return chosen
+
+
+def over_ranks(own: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The rows [n, ...] of every rank, in the order of ranks, on every rank: any dtype, bit by bit."""
+    ranks = current()
+    if ranks.size == 1:
+        return own
+    counts = np.zeros(ranks.size, np.int64)
+    counts[ranks.rank] = len(own)
+    sum_over_ranks(counts)
+    data = np.ascontiguousarray(own).reshape(len(own), -1).view(np.uint8)
+    begin, total = int(counts[:ranks.rank].sum()), int(counts.sum())
+    # Sums travel as whole words. Where one rank has its bytes all others have zeros, so the sum is a copy.
+    words = np.zeros(-(-total * data.shape[1] // 8), np.int64)
+    words.view(np.uint8)[begin * data.shape[1]:begin * data.shape[1] + data.size] = data.reshape(-1)
+    sum_over_ranks(words)
+    held = words.view(np.uint8)[:total * data.shape[1]]
+    return held.view(own.dtype).reshape(total, *own.shape[1:])
