@@ -45,12 +45,14 @@ class Rows:
 
 def up(values: NDArray[np.floating]) -> NDArray[np.float32]:
     """To float32, not smaller."""
-    return np.nextafter(values.astype(np.float32), np.float32(np.inf))
+    wider: NDArray[np.float32] = np.nextafter(values.astype(np.float32), np.float32(np.inf))
+    return wider
 
 
 def down(values: NDArray[np.floating]) -> NDArray[np.float32]:
     """To float32, not larger."""
-    return np.nextafter(values.astype(np.float32), np.float32(-np.inf))
+    wider: NDArray[np.float32] = np.nextafter(values.astype(np.float32), np.float32(-np.inf))
+    return wider
 
 
 def needed(gaps: NDArray[np.float64], steps: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -71,10 +73,9 @@ def tiles(num: int, size: int) -> Iterator[slice]:
 
 def two_least(scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Column [r] and value of each row's least score, and the next value; the least are overwritten by infinity."""
-    if scores.device.type == "cpu":  # NumPy's is ten times as fast as torch.min there
-        columns = torch.from_numpy(scores.numpy().argmin(axis=1))
-    else:
-        columns = scores.argmin(dim=1)
+    # On a CPU, NumPy's is ten times as fast as torch.min.
+    on_cpu = scores.device.type == "cpu"
+    columns = torch.from_numpy(scores.numpy().argmin(axis=1)) if on_cpu else scores.argmin(dim=1)
     at = columns[:, None]
     best = scores.gather(1, at)[:, 0]
     scores.scatter_(1, at, torch.inf)

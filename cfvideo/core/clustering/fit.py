@@ -60,6 +60,7 @@ def fit(phases: Sequence[Phase], *, start: Callable[[int, PointSet], Solution], 
         points = phase.points()
         if state is None:
             state = FitState(0, 0, start(0, points))
+            hooks.save(state)
         while True:
             state = _iterate(state, points, phase, spherical=spherical, tolerance=tolerance, device=device, hooks=hooks)
             if state.restart + 1 >= phase.num_restarts:

@@ -24,7 +24,7 @@ from cfvideo.core.errors import IntegrityError
 class PointSet:
     """num_rows points of D numbers in a file or in memory.
 
-    groups: int32 [n], ascending or not; None where all rows are of one group. square_limbs: `exact.square_limbs` over
+    groups: int32 [n]; None where all rows are of one group. square_limbs: `exact.square_limbs` over
     all rows. largest: the largest |x|.
     """
 
@@ -34,6 +34,10 @@ class PointSet:
     square_limbs: NDArray[np.int64]
     largest: float
     groups: NDArray[np.int32] | None = None
+
+    def group_of(self, start: int, stop: int) -> NDArray[np.int32]:
+        """Groups of rows [start, stop), int32 [stop - start]."""
+        return np.zeros(stop - start, np.int32) if self.groups is None else self.groups[start:stop]
 
     def read(self, start: int, stop: int) -> Points:
         """Rows [start, stop), float16 [stop - start, D]."""

@@ -38,7 +38,8 @@ class Projection:
         reach = np.linalg.norm(wide, axis=1)[:, None] * np.linalg.norm(matrix, axis=0)
         error = (matrix.shape[0] + 4) * _ROUNDING * (reach + np.abs(self.offset)) + 1e-300
         with np.errstate(over="ignore"):
-            low, high = (found - error).astype(np.float16), (found + error).astype(np.float16)
+            low: Points = (found - error).astype(np.float16)
+            high = (found + error).astype(np.float16)
         for row, column in zip(*np.nonzero(low != high), strict=True):
             products = wide[row] * matrix[:, column]  # 11 times 24 bits: exact
             low[row, column] = math.fsum([*products, -self.offset[column]])
@@ -55,9 +56,10 @@ def fit_projection(sample: Points, dim: int, *, whiten: bool) -> Projection:
     """
     from threadpoolctl import threadpool_limits
 
-    if dim > min(sample.shape[1], len(sample) - 1):
-        raise ConfigError(f"CLUSTER.PCA_DIM: {dim} dimensions asked of {len(sample)} rows of {sample.shape[1]} features; "
-                          f"set it to at most {max(0, min(sample.shape[1], len(sample) - 1))}, or 0 for no PCA")
+    most = max(0, min(sample.shape[1], len(sample) - 1))
+    if dim > most:
+        raise ConfigError(f"CLUSTER.PCA_DIM: {dim} dimensions asked of {len(sample)} rows of {sample.shape[1]} "
+                          f"features; set it to at most {most}, or 0 for no PCA")
     wide = sample.astype(np.float64)
     mean = wide.mean(axis=0)
     wide -= mean

@@ -13,7 +13,7 @@ def size_facts(sizes: NDArray[np.int64]) -> dict[str, float]:
     """smallest, largest, and imbalance = K sum(p^2), p the shares of the clusters: 1 where all are equally large, K
     where one holds everything (DeepCluster's and FAISS's imbalance factor)."""
     shares = sizes / max(1, int(sizes.sum()))
-    return {"smallest": int(sizes.min(initial=0)), "largest": int(sizes.max(initial=0)),
+    return {"smallest": int(sizes.min()), "largest": int(sizes.max()),
             "imbalance": float(len(sizes) * (shares ** 2).sum())}
 
 

@@ -22,9 +22,10 @@ def clusters_per_label(sizes: NDArray[np.int64], num_clusters: int, *, rule: str
     used = np.flatnonzero(sizes)
     rows = sizes[used].astype(np.float64)
     if not len(used) <= num_clusters <= rows.sum():
-        raise ConfigError(f"CLUSTER.NUM_CLUSTERS: {num_clusters} clusters of {len(used)} labels with {int(rows.sum()):,} "
-                          f"rows; per_label clustering gives each label at least one cluster and at most as many as it "
-                          f"has rows: set it between {len(used)} and {int(rows.sum())}")
+        raise ConfigError(f"CLUSTER.NUM_CLUSTERS: {num_clusters} clusters of {len(used)} labels with "
+                          f"{int(rows.sum()):,} usable rows; per_label clustering gives each label at least one "
+                          f"cluster and at most as many as it has rows: set it between {len(used)} and "
+                          f"{int(rows.sum())}")
     weights = rows ** POWERS[rule]
     low, high = 0.0, float((rows / weights).max())
     for _ in range(200):

@@ -1,8 +1,12 @@
-"""Samples of rows that need no list: whether a row belongs is a hash of (seed, purpose, row), so every process knows it
-of its own rows, whatever the other rows are. The number of rows that come out is near the share, not equal to it.
+"""Samples of rows that need no list, and rows of all processes put together.
+
+Whether a row belongs to a sample is a hash of (seed, purpose, row), so every process knows it of its own rows, whatever
+the other rows are. The number of rows that come out is near the share, not equal to it.
 """
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from cfvideo.core.distributed import current, sum_over_ranks
 from cfvideo.core.index_columns import hashed
 from cfvideo.core.randomness import derived_seed
+
+T = TypeVar("T", bound=np.generic)
 
 
 def sampled(rows: NDArray[np.int64], share: ArrayLike, *, seed: int, purpose: str) -> NDArray[np.bool_]:
@@ -19,7 +25,7 @@ def sampled(rows: NDArray[np.int64], share: ArrayLike, *, seed: int, purpose: st
     return chosen
 
 
-def over_ranks(own: NDArray[np.generic]) -> NDArray[np.generic]:
+def over_ranks(own: NDArray[T]) -> NDArray[T]:
     """The rows [n, ...] of every rank, in the order of ranks, on every rank: any dtype, bit by bit."""
     ranks = current()
     if ranks.size == 1:
@@ -35,3 +41,8 @@ def over_ranks(own: NDArray[np.generic]) -> NDArray[np.generic]:
     sum_over_ranks(words)
     held = words.view(np.uint8)[:total * data.shape[1]]
     return held.view(own.dtype).reshape(total, *own.shape[1:])
+
+
+def from_first(own: NDArray[T]) -> NDArray[T]:
+    """The first rank's rows, on every rank: where another processor might compute other last bits."""
+    return over_ranks(own if current().is_first else own[:0])

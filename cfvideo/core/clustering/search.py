@@ -106,8 +106,8 @@ class Search:
             # At best the own centroid came nearer by as much as it moved.
             best_gap = rows.gap(members) + 2 * self.moved[ids]
             helps = np.flatnonzero(needed(best_gap, steps) < len(steps))
-            for tile in tiles(len(helps), _TILE_ROWS):
-                squares[helps[tile]] = self._measure_own(points, rows, members[helps[tile]])
+            for part in tiles(len(helps), _TILE_ROWS):
+                squares[helps[part]] = self._measure_own(points, rows, members[helps[part]])
         need = needed(rows.gap(members), steps)
         order = np.argsort(-need, kind="stable")
         begin = 0

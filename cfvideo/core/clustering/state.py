@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,7 +68,7 @@ class FitState:
     def save(self, path: Path) -> None:
         """Publish atomically."""
         solutions = {"now": self.now} | ({} if self.best is None else {"best": self.best})
-        arrays = {} if self.searched is None else {"searched": self.searched}
+        arrays: dict[str, NDArray[Any]] = {} if self.searched is None else {"searched": self.searched}
         for name, solution in solutions.items():
             arrays |= {f"{name}.centroids": solution.centroids, f"{name}.groups": solution.groups}
         histories = {name: asdict(solution.history) for name, solution in solutions.items()}
