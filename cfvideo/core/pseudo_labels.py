@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from cfvideo.core.clustering.model import CPU, KMeansModel
+from cfvideo.core.clustering.prepare import mean_of_views
 from cfvideo.core.clustering.sampling import over_ranks
 from cfvideo.core.errors import IntegrityError
 from cfvideo.core.features import FeatureBlock
@@ -78,7 +79,7 @@ def assign(blocks: Iterable[FeatureBlock], model: KMeansModel, *, known_labels: 
         ids, squared = np.full(len(block.valid), NO_LABEL, np.int32), np.full(len(block.valid), np.inf, np.float32)
         valid = np.flatnonzero(block.valid)
         own = known_labels[block.start + valid] if model.restricted else None
-        ids[valid], squared[valid] = model.assign(block.features[valid], own, device=device)
+        ids[valid], squared[valid] = model.assign(mean_of_views(block.features[valid]), own, device=device)
         labels.append(ids)
         distances.append(squared)
     raw = over_ranks(np.concatenate(labels))

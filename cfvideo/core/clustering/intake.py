@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cfvideo.core.clustering.exact import Points, check_range
 from cfvideo.core.clustering.points import PointSet, on_disk
-from cfvideo.core.clustering.prepare import Preparation, Projection, fit_projection
+from cfvideo.core.clustering.prepare import Preparation, Projection, fit_projection, mean_of_views
 from cfvideo.core.clustering.sampling import from_first, over_ranks, sampled
 from cfvideo.core.clustering.seeding import ROWS_PER_CENTROID
 from cfvideo.core.distributed import current, sum_over_ranks
@@ -43,7 +43,7 @@ class Intake:
             if self.labels is not None:
                 usable = usable & (self.labels[block.start:block.start + len(usable)] >= 0)
             local = np.flatnonzero(usable)
-            yield block.start + local, block.features[local]
+            yield block.start + local, mean_of_views(block.features[local])
             self.check()
 
     @cached_property
@@ -77,7 +77,7 @@ class Intake:
     @cached_property
     def dim(self) -> int:
         """D."""
-        return int(next(self.store.blocks(stop=1)).features.shape[1])
+        return int(next(self.store.blocks(stop=1)).features.shape[-1])
 
     def points(self, path: Path, prepare: Preparation, shares: NDArray[np.float64]) -> PointSet:
         """This process's part of a sample of about the given share of each label's rows, as points in the file `path`.

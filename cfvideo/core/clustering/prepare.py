@@ -46,6 +46,11 @@ class Projection:
         return low
 
 
+def mean_of_views(features: Points) -> Points:
+    """float16 [n, D]: a row's mean where several views of it were kept, [n, V, D] (paper, section 4.1.2)."""
+    return features if features.ndim == 2 else features.mean(axis=1, dtype=np.float64).astype(np.float16)
+
+
 def fit_projection(sample: Points, dim: int, *, whiten: bool) -> Projection:
     """PCA of a sample [n, D] to P = `dim` numbers; whitened to variance 1 each, if asked.
 

@@ -6,6 +6,7 @@ the other rows are. The number of rows that come out is near the share, not equa
 
 from __future__ import annotations
 
+import math
 from typing import TypeVar
 
 import numpy as np
@@ -33,14 +34,13 @@ def over_ranks(own: NDArray[T]) -> NDArray[T]:
     counts = np.zeros(ranks.size, np.int64)
     counts[ranks.rank] = len(own)
     sum_over_ranks(counts)
-    data = np.ascontiguousarray(own).reshape(len(own), -1).view(np.uint8)
-    begin, total = int(counts[:ranks.rank].sum()), int(counts.sum())
+    width = own.dtype.itemsize * math.prod(own.shape[1:])
+    first, total = int(counts[:ranks.rank].sum()) * width, int(counts.sum()) * width
     # Sums travel as whole words. Where one rank has its bytes all others have zeros, so the sum is a copy.
-    words = np.zeros(-(-total * data.shape[1] // 8), np.int64)
-    words.view(np.uint8)[begin * data.shape[1]:begin * data.shape[1] + data.size] = data.reshape(-1)
+    words = np.zeros(-(-total // 8), np.int64)
+    words.view(np.uint8)[first:first + len(own) * width] = np.ascontiguousarray(own).reshape(-1).view(np.uint8)
     sum_over_ranks(words)
-    held = words.view(np.uint8)[:total * data.shape[1]]
-    return held.view(own.dtype).reshape(total, *own.shape[1:])
+    return words.view(np.uint8)[:total].view(own.dtype).reshape(-1, *own.shape[1:])
 
 
 def from_first(own: NDArray[T]) -> NDArray[T]:
