@@ -19,8 +19,6 @@ from cfvideo.core.interrupt import StopRequest
 from cfvideo.core.training.fit import Trainer
 from tests.toy_modality import TOY
 
-pytest.importorskip("faiss", reason="k-means searches with FAISS: pip install faiss-cpu")
-
 CONFIG = """
 NAME: toy
 OUTPUT_DIR: {out}
