@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +64,7 @@ class PseudoLabels:
 
 
 def assign(blocks: Iterable[FeatureBlock], model: KMeansModel, *, known_labels: NDArray[np.int32], index_hash: str,
-           device: torch.device = CPU) -> PseudoLabels:
+           device: torch.device = CPU, progress: Callable[[int], None] = lambda num: None) -> PseudoLabels:
     """Nearest centroid of every valid row, ids compacted over the clusters that have a member.
 
     Args:
@@ -73,6 +73,7 @@ def assign(blocks: Iterable[FeatureBlock], model: KMeansModel, *, known_labels: 
         known_labels: int32 [N], -1 for none; a per-label model looks at them, and gives rows without one no cluster.
         index_hash: of the index whose rows these are.
         device: where products are computed; the result does not depend on it.
+        progress: told the number of rows after each block.
     """
     labels, distances = [np.zeros(0, np.int32)], [np.zeros(0, np.float32)]
     for block in blocks:
@@ -82,6 +83,7 @@ def assign(blocks: Iterable[FeatureBlock], model: KMeansModel, *, known_labels: 
         ids[valid], squared[valid] = model.assign(mean_of_views(block.features[valid]), own, device=device)
         labels.append(ids)
         distances.append(squared)
+        progress(len(ids))
     raw = over_ranks(np.concatenate(labels))
     used = np.unique(raw[raw != NO_LABEL]).astype(np.int32)
     compact = np.full(len(model.centroids) + 1, NO_LABEL, np.int32)

@@ -59,9 +59,9 @@ class Lloyd:
         self._sums = torch.zeros((len(groups), points.dim), dtype=torch.int64, device=device)
         self._counts = np.zeros(len(groups), np.int64)
         self._searched: Centroids | None = None
-        totals = np.array([points.num_rows, *points.square_limbs], np.int64)
-        sum_over_ranks(totals)
-        self.num_rows, self._squares = int(totals[0]), joined_limbs(totals[1:])
+        limbs = points.square_limbs.copy()
+        sum_over_ranks(limbs)
+        self.num_rows, self._squares = points.total, joined_limbs(limbs)
 
     def search(self, centroids: Centroids) -> int:
         """Bring ids, sums and counts of this process's rows to `centroids`; returns how many rows changed cluster."""

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cfvideo.core.clustering.exact import Points, square_limbs
+from cfvideo.core.distributed import sum_over_ranks
 from cfvideo.core.errors import IntegrityError
 
 
@@ -34,6 +36,13 @@ class PointSet:
     square_limbs: NDArray[np.int64]
     largest: float
     groups: NDArray[np.int32] | None = None
+
+    @cached_property
+    def total(self) -> int:
+        """Rows of all processes; all must ask."""
+        rows = np.array([self.num_rows])
+        sum_over_ranks(rows)
+        return int(rows[0])
 
     def group_of(self, start: int, stop: int) -> NDArray[np.int32]:
         """Groups of rows [start, stop), int32 [stop - start]."""

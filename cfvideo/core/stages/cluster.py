@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from cfvideo.core.distributed import current
 from cfvideo.core.durable import write_json
 from cfvideo.core.errors import IntegrityError
 from cfvideo.core.faults import fault_point
-from cfvideo.core.features import FeatureBlock, FeatureStore
+from cfvideo.core.features import FeatureStore
 from cfvideo.core.index import Index
 from cfvideo.core.pseudo_labels import PseudoLabels, assign
 from cfvideo.core.screen import Task
@@ -87,41 +88,37 @@ def run_cluster(work: Workspace, *, clustering: Clustering, labels: NDArray[np.i
     store = FeatureStore.open(work.inputs["features"].folder)
     by_label = clustering.method != UNSUPERVISED
     intake = Intake(store, labels if by_label else None, seed, work.stop.check)
-    quotas, num_usable = clustering.quotas(intake.sizes), int(intake.sizes.sum())
+    quotas = clustering.quotas(intake.sizes)
     prepare = intake.preparation(l2_normalise=clustering.l2_normalise, pca_dim=clustering.pca_dim,
                                  pca_whiten=clustering.pca_whiten, pca_rows=clustering.pca_rows)
-    schedule = clustering.schedule(num_usable)
-    shares = [intake.shares(share, quotas) for share, _, _ in schedule]
-    used = [int((intake.sizes * np.minimum(share, 1)).sum()) for share in shares]
-    work.screen.say(f"  k-means learns from {', then '.join(f'{num:,}' for num in used)} of {store.num_rows:,} rows "
-                    f"({used[-1] / store.num_rows:.1%})")
-    path = work.scratch / f"points-{current().rank}.f16"
-    phases = [Phase(lambda share=share: intake.points(path, prepare, share), iterations, restarts)  # type: ignore[misc]
-              for share, (_, iterations, restarts) in zip(shares, schedule, strict=True)]
+    taken: list[int] = []
+
+    def points(share: float) -> PointSet:
+        found = intake.points(work.scratch / f"points-{current().rank}.f16", prepare, intake.shares(share, quotas))
+        taken.append(found.total)
+        need_rows(found.total, int(quotas.sum()))
+        work.screen.say(f"  k-means learns from {found.total:,} of {store.num_rows:,} rows "
+                        f"({found.total / store.num_rows:.1%})")
+        return found
 
     def start(restart: int, points: PointSet) -> Solution:
         with work.screen.task(f"{work.title}: starting centroids", int(quotas.sum()), "centroids") as task:
-            def chosen(num: int) -> None:
-                task.advance(num)
-                work.stop.check()
-            return starting_solution(points, quotas, init=clustering.init, seed=seed, restart=restart, progress=chosen)
+            return starting_solution(points, quotas, init=clustering.init, seed=seed, restart=restart,
+                                     progress=partial(_noted, task, work))
 
-    with work.screen.task(work.title, sum(phase.num_iterations * phase.num_restarts for phase in phases),
-                          "iterations") as task:
+    phases = [Phase(partial(points, share), iterations, restarts)
+              for share, iterations, restarts in clustering.schedule(int(intake.sizes.sum()))]
+    most = sum(phase.num_iterations * phase.num_restarts for phase in phases)
+    with work.screen.task(work.title, most, "iterations") as task:
         state = fit(phases, start=start, state=_resume(work), spherical=clustering.spherical,
                     tolerance=clustering.tolerance, device=device, hooks=_hooks(work, task))
-    restricted = clustering.method == PER_LABEL
-    model = KMeansModel(state.now.centroids, prepare, state.now.groups if by_label else None, restricted)
     if current().is_first:
-        model.save(work.folder / MODEL)
-    return _facts(state, used[-1], store.num_rows, int(quotas.sum()))
-
-
-def _facts(state: FitState, num_points: int, num_rows: int, num_asked: int) -> dict[str, Any]:
+        KMeansModel(state.now.centroids, prepare, state.now.groups if by_label else None,
+                    restricted=clustering.method == PER_LABEL).save(work.folder / MODEL)
     history = state.earlier + state.now.history
-    return {"num_points": num_points, "share_of_points": num_points / num_rows, "objective": history.objective,
-            "num_split": history.num_split, "share_moved": history.share_moved,
-            "num_iterations": len(history.objective), "num_asked": num_asked, "num_found": len(state.now.centroids)}
+    return {**asdict(history), "num_iterations": len(history.objective), "num_points": taken[-1],
+            "share_of_points": taken[-1] / store.num_rows, "num_asked": int(quotas.sum()),
+            "num_found": len(state.now.centroids)}
 
 
 def _hooks(work: Workspace, task: Task) -> Hooks:
@@ -160,8 +157,8 @@ def run_assign(work: Workspace, *, index: Index, known_labels: NDArray[np.int32]
     model = KMeansModel.load(work.inputs["kmeans"].file(MODEL))
     start, stop = current().share(store.num_rows)
     with work.screen.task(work.title, stop - start, "rows") as task:
-        blocks = _noted(store.blocks(start=start, stop=stop), task, work)
-        labels = assign(blocks, model, known_labels=known_labels, index_hash=index.content_hash, device=device)
+        labels = assign(store.blocks(start=start, stop=stop), model, known_labels=known_labels, device=device,
+                        index_hash=index.content_hash, progress=partial(_noted, task, work))
     sizes = labels.sizes()
     facts = {"num_clusters": labels.num_clusters, "num_empty": len(model.centroids) - labels.num_clusters,
              "num_unlabelled": int((labels.labels < 0).sum()), **size_facts(sizes),
@@ -183,9 +180,7 @@ def _named(labels: PseudoLabels, model: KMeansModel, index: Index) -> dict[str, 
             "empty": [name for centroid, name in enumerate(names) if centroid not in kept]}
 
 
-def _noted(blocks: Iterator[FeatureBlock], task: Task, work: Workspace) -> Iterator[FeatureBlock]:
-    """The same blocks; tells the screen and honours signals."""
-    for block in blocks:
-        yield block
-        task.advance(len(block.features))
-        work.stop.check()
+def _noted(task: Task, work: Workspace, num: int) -> None:
+    """Tell the screen and honour signals."""
+    task.advance(num)
+    work.stop.check()

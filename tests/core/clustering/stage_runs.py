@@ -36,10 +36,11 @@ NUM_LABELS = 5
 def make_store(folder: Path, features: NDArray[np.float16], *, shard_rows: int = 64, bad: tuple[int, ...] = ()) -> None:
     """A finished feature store in folder/features; `bad` rows are undecodable."""
     (folder / "features").mkdir(parents=True)
-    store = FeatureStore(folder / "features", num_rows=len(features), shard_rows=shard_rows, identity={"of": "test"})
+    store = FeatureStore(folder / "features", num_rows=len(features), shard_rows=shard_rows, layers=("res5",),
+                         identity={"index": made_index(len(features)).content_hash})
     for start, stop in store.shards():
         failed = {row: ("undecodable", "test") for row in bad if start <= row < stop}
-        store.write(start, stop, features[start:stop].astype(np.float32), failed)
+        store.write((start, stop), {"res5": features[start:stop].astype(np.float32)}, failed)
 
 
 def made_index(num_rows: int) -> Index:

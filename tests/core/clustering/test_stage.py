@@ -101,7 +101,7 @@ def test_the_best_restart_is_kept(tmp_path: Path) -> None:
 def test_a_sample_may_be_asked_for(tmp_path: Path) -> None:
     make_store(tmp_path, features(1500))
     _, labels, facts = run_stages(tmp_path, max_points_per_centroid=50)
-    assert facts["num_points"] == 600
+    assert 500 < facts["num_points"] < 700
     assert (labels.labels >= 0).all()
 
 
