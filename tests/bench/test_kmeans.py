@@ -27,7 +27,7 @@ def test_methods_come_to_the_same(task: Task, method: str) -> None:
     best = inertia(task.points, METHODS["ours"](task))
     found = METHODS[method](Task(task.points, task.wide, task.start.copy(), task.num_iterations))
     assert found.shape == task.start.shape
-    assert inertia(task.points, found) == pytest.approx(best, rel=0.03 if "batch" in method else 0.002)
+    assert inertia(task.points, found) == pytest.approx(best, rel=0.1 if "batch" in method else 0.002)
 
 
 def test_inertia_is_its_definition(task: Task) -> None:
@@ -42,8 +42,8 @@ def test_points_are_of_length_one_and_not_negative() -> None:
 
 
 def test_ratios_are_paired_and_smaller_is_better() -> None:
-    timings = Timings(seconds={40: {"ours": [1.0, 10.0, 2.0], "faiss": [2.0, 40.0, 4.0], "sklearn_lloyd": [4.0, 5.0, 8.0],
-                                    "sklearn_mini_batch": [1.0, 1.0, 1.0]}},
+    timings = Timings(seconds={40: {"ours": [1.0, 10.0, 2.0], "faiss": [2.0, 40.0, 4.0],
+                                    "sklearn_lloyd": [4.0, 5.0, 8.0], "sklearn_mini_batch": [1.0, 1.0, 1.0]}},
                       peak_flops={40: [1e6, 1e5, 5e5]}, inertia={40: {"ours": 10.0, "faiss": 9.0, "other": 8.0}},
                       peak_mib={"ours": 100.0, "faiss": 400.0})
     result = summary(timings, num_rows=100, dim=10, num_iterations=5)
@@ -61,8 +61,9 @@ def test_a_tiny_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kmeans, "peak_mib", lambda *arguments: 1.0)
     timings = measure(num_rows=300, dim=8, num_iterations=2, num_rounds=2, sizes=(5, 10),
                       methods=("ours", "faiss", "sklearn_lloyd"))
-    assert {size: {method: len(times) for method, times in found.items()} for size, found in timings.seconds.items()} == {
-        size: {"ours": 2, "faiss": 2, "sklearn_lloyd": 2} for size in (5, 10)}
+    for size in (5, 10):
+        assert {method: len(times) for method, times in timings.seconds[size].items()} == {
+            "ours": 2, "faiss": 2, "sklearn_lloyd": 2}
 
 
 def test_memory_is_that_of_a_process_of_its_own(tmp_path: Path) -> None:

@@ -53,7 +53,8 @@ def test_a_tiny_measurement_of_kmeans(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("arguments", "code"), [
-    (["decode", "--rounds", "0"], 2), (["kmeans", "--rounds", "0"], 2), (["decode", "--frames", "0"], 2), ([], 2), (["encode"], 2)])
+    (["decode", "--rounds", "0"], 2), (["kmeans", "--rounds", "0"], 2),
+    (["decode", "--frames", "0"], 2), ([], 2), (["encode"], 2)])
 def test_command_lines_that_are_wrong(arguments: list[str], code: int) -> None:
     done = bench(*arguments)
     assert done.returncode == code

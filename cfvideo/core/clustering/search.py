@@ -99,7 +99,10 @@ class Search:
 
     def _look(self, points: Points, rows: Rows, members: NDArray[np.int64], steps: NDArray[np.float64], start: int,
               ) -> None:
-        """Measure the distance to the own centroid where that may help; then compare with what is still needed."""
+        """Measure the distance to the own centroid where that may help; then compare with what is still needed.
+
+        Where it is not measured, all centroids are needed, the own one among them.
+        """
         squares = np.full(len(members), np.inf)
         ids = rows.ids[members]
         if ids[0] >= 0:

@@ -1,7 +1,7 @@
 """Runs the cluster and assign stages on features that are made on the spot.
 
-`python -m tests.core.clustering.stage_runs FOLDER KEY=VALUE ...` does so on FOLDER's features, as one of torchrun's
-processes where the environment says so, and prints a digest of everything that came out.
+`python -m tests.core.clustering.stage_runs FOLDER KEYS FOLDER KEYS ...` does so on each FOLDER's features, with
+CLUSTER.* from the JSON KEYS, as one of torchrun's processes where the environment says so, and prints digests.
 """
 
 from __future__ import annotations
@@ -96,9 +96,9 @@ def features(num: int = 500, dim: int = 10) -> NDArray[np.float16]:
 
 
 if __name__ == "__main__":
-    given = {key: json.loads(value) for key, value in (word.split("=") for word in sys.argv[2:])}
     with joined():
-        *_, said = run_stages(Path(sys.argv[1]), **given)
-        if current().is_first:
-            print(digest(Path(sys.argv[1]), said))
+        for place, keys in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
+            *_, said = run_stages(Path(place), **json.loads(keys))
+            if current().is_first:
+                print(digest(Path(place), said))
         any_rank(True)  # the first holds the group's store: it may not leave before the others have looked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 from pathlib import Path
@@ -17,30 +18,25 @@ import runpy
 runpy.run_module("tests.core.clustering.stage_runs", run_name="__main__")
 """
 KEYS = {"num_restarts": 2, "sample_share": 0.6, "final_iterations": 2, "num_iterations": 3, "pca_dim": 4}
-UNSUPERVISED = ("num_restarts=2", "sample_share=0.6", "final_iterations=2", "num_iterations=3", "pca_dim=4")
+PER_LABEL = {"method": "per_label"}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 3, 5])
 def test_any_number_of_processes_gives_the_same_bytes(tmp_path: Path, size: int) -> None:
-    """Restarts, two phases and PCA in one; 410 rows divide by neither 3 nor the shard size."""
-    for name in ("alone", "many"):
-        make_store(tmp_path / name, features(410), bad=(5, 200))
-    wanted = digest(tmp_path / "alone", run_stages(tmp_path / "alone", **KEYS)[2])
-    done = launch(PROGRAM, size, str(tmp_path / "many"), *UNSUPERVISED)
+    """Restarts, two phases and PCA; per label; and three rows for up to five processes, some of which have none."""
+    cases = {"schedule": (features(410), (5, 200), KEYS),
+             "labels": (features(123), (), PER_LABEL | {"num_clusters": 9}),
+             "three": (np.eye(3, dtype=np.float16), (), PER_LABEL | {"num_clusters": 3})}
+    wanted, words = [], []
+    for name, (points, bad, keys) in cases.items():
+        for run in ("alone", "many"):
+            make_store(tmp_path / run / name, points, bad=bad)
+        wanted.append(digest(tmp_path / "alone" / name, run_stages(tmp_path / "alone" / name, **keys)[2]))
+        words += [str(tmp_path / "many" / name), json.dumps(keys)]
+    done = launch(PROGRAM, size, *words)
     assert [one.returncode for one in done] == [0] * size, done[-1].stderr
-    assert done[0].stdout.strip() == wanted
-
-
-@pytest.mark.slow
-def test_more_processes_than_rows_and_labels(tmp_path: Path) -> None:
-    """Three rows for five processes; two of them have no row at all."""
-    for name in ("alone", "many"):
-        make_store(tmp_path / name, np.eye(3, dtype=np.float16))
-    keys = {"method": "per_label", "num_clusters": 3}
-    wanted = digest(tmp_path / "alone", run_stages(tmp_path / "alone", **keys)[2])
-    done = launch(PROGRAM, 5, str(tmp_path / "many"), 'method="per_label"', "num_clusters=3")
-    assert done[0].stdout.strip() == wanted, done[0].stderr
+    assert done[0].stdout.split() == wanted
 
 
 @pytest.mark.slow
@@ -62,7 +58,8 @@ def test_a_killed_rank_is_started_again_by_torchrun(tmp_path: Path) -> None:
         "    return search(self, centroids)\n"
         "Lloyd.search = dying\n"
         "runpy.run_module('tests.core.clustering.stage_runs', run_name='__main__')\n")
-    running = torchrun(2, "--no-python", "python", str(tmp_path / "dying.py"), str(tmp_path / "many"), restarts=1)
+    running = torchrun(2, "--no-python", "python", str(tmp_path / "dying.py"), str(tmp_path / "many"), "{}",
+                       restarts=1)
     try:
         out, err = running.communicate(timeout=240)
     except subprocess.TimeoutExpired:
