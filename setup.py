@@ -24,6 +24,7 @@ REQUIRED = [
     "scikit-learn>=1.5",
     "scipy>=1.13",
     "tensorboard>=2.16",
+    "threadpoolctl>=3.2",
     "torch>=2.10,<2.16",
     "torchvision>=0.25,<0.31",
 ]

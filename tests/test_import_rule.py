@@ -28,7 +28,7 @@ MAY_IMPORT: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("cfimage/*", ("cfvideo.core", "cfimage")),
 )
 # Third-party package -> the only files that may import it.
-SOLE_IMPORTERS = {"faiss": "cfvideo/core/kmeans*.py", "fvcore": "cfvideo/core/config/*.py"}
+SOLE_IMPORTERS = {"faiss": "cfvideo/bench/kmeans*.py", "fvcore": "cfvideo/core/config/*.py"}
 ABSENT = ("decord", "av", "nvidia.dali", "pytorchvideo", "faiss")
 # Imported only where a user names them, with a message that says what to install.
 OPTIONAL = ("decord", "pytorchvideo")

@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cfvideo.core.clustering.model import KMeansModel
+from cfvideo.core.clustering.prepare import Preparation
 from cfvideo.core.errors import IntegrityError
 from cfvideo.core.features import FeatureBlock
-from cfvideo.core.kmeans import KMeansModel
 from cfvideo.core.pseudo_labels import PseudoLabels, assign
-
-pytest.importorskip("faiss", reason="assignment searches with FAISS: pip install faiss-cpu")
 
 
 def _labels() -> PseudoLabels:
@@ -20,13 +19,15 @@ def _labels() -> PseudoLabels:
     features = np.array([[0, 0], [5, 5], [1, 1], [4.9, 5], [9, 9]], np.float16)
     blocks = [FeatureBlock(0, features[:3], np.array([True, True, True])),
               FeatureBlock(3, features[3:], np.array([True, False]))]
-    return assign(blocks, KMeansModel(centroids, False), index_hash="abc")
+    return assign(blocks, KMeansModel(centroids, Preparation(False)), known_labels=np.zeros(5, np.int32),
+                  index_hash="abc")
 
 
 def test_ids_are_compacted_and_invalid_rows_have_none() -> None:
     labels = _labels()
     assert labels.labels.tolist() == [0, 2, 1, 2, -1]
     assert labels.num_clusters == 3
+    assert labels.centroids.tolist() == [0, 2, 3]
     assert labels.sizes().tolist() == [1, 1, 2]
     assert np.isinf(labels.distances[4])
 

@@ -14,8 +14,6 @@ from cfvideo.core.tensors import load_header, load_tensors
 from tests.core.test_cli import CONFIG
 from tests.toy_modality import TOY
 
-pytest.importorskip("faiss", reason="k-means searches with FAISS: pip install faiss-cpu")
-
 
 def _go(folder: Path, *overrides: str, stages: str = "", dry_run: bool = False) -> int:
     folder.mkdir(exist_ok=True)

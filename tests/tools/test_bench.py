@@ -36,8 +36,25 @@ def test_a_tiny_measurement(tmp_path: Path) -> None:
     assert result["machine"]["cores_used"] in (1, None)
 
 
+@pytest.mark.slow
+def test_a_tiny_measurement_of_kmeans(tmp_path: Path) -> None:
+    pytest.importorskip("faiss")
+    done = bench("kmeans", "--rows", "300", "--dim", "8", "--iterations", "2", "--rounds", "1", "--json",
+                 str(tmp_path / "kmeans.json"))
+    assert done.returncode == 2  # K = 400 of 300 rows
+    done = bench("kmeans", "--rows", "1700", "--dim", "8", "--iterations", "2", "--rounds", "1", "--json",
+                 str(tmp_path / "kmeans.json"))
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "kmeans.json").read_text())
+    for key in ("k400_time_over_faiss", "k1600_time_over_faiss", "inertia_over_faiss", "time_over_sklearn",
+                "share_of_peak", "memory_over_faiss"):
+        assert result[key] > 0
+        assert key in done.stdout
+
+
 @pytest.mark.parametrize(("arguments", "code"), [
-    (["decode", "--rounds", "0"], 2), (["decode", "--frames", "0"], 2), ([], 2), (["encode"], 2)])
+    (["decode", "--rounds", "0"], 2), (["kmeans", "--rounds", "0"], 2),
+    (["decode", "--frames", "0"], 2), ([], 2), (["encode"], 2)])
 def test_command_lines_that_are_wrong(arguments: list[str], code: int) -> None:
     done = bench(*arguments)
     assert done.returncode == code

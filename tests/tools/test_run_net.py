@@ -16,8 +16,6 @@ import pytest
 from tests.source_tree import ROOT
 from tests.synthetic import Recipe, write_video
 
-pytest.importorskip("faiss", reason="k-means searches with FAISS: pip install faiss-cpu")
-
 CONFIG = """
 NAME: tiny
 OUTPUT_DIR: {out}

@@ -38,6 +38,7 @@ def contradictions(spec: RunSpec) -> Iterator[Contradiction]:
     """Every contradiction in `spec`."""
     yield from _run(spec)
     yield from _proxies(spec)
+    yield from _clusters(spec)
     yield from _sources(spec)
     yield from _targets(spec)
     yield from _finetune(spec)
@@ -94,6 +95,12 @@ def _proxies(spec: RunSpec) -> Iterator[Contradiction]:
         if own == "2x":
             yield Contradiction(("MORE_N_PRE.2x",), "MORE_N_PRE.2x: the name is taken by the baseline n_pre_2x: choose "
                                 "another")
+
+
+def _clusters(spec: RunSpec) -> Iterator[Contradiction]:
+    if spec.cluster.pca_whiten and not spec.cluster.pca_dim:
+        yield Contradiction(("CLUSTER.PCA_WHITEN", "CLUSTER.PCA_DIM"), "CLUSTER.PCA_WHITEN True without PCA does "
+                            "nothing: set CLUSTER.PCA_DIM, 256 for example, or leave CLUSTER.PCA_WHITEN out")
 
 
 def _sources(spec: RunSpec) -> Iterator[Contradiction]:

@@ -21,13 +21,27 @@ class ExtractSpec:
 
 @dataclass(frozen=True)
 class ClusterSpec:
-    """k-means on the features of D_cf."""
+    """Pseudo-labels of D_cf: clusters of its features."""
 
-    num_clusters: int = knob(3200, "K (paper, videos: 400 ... 6400)", low=1)
+    method: str = knob("unsupervised", "unsupervised: k-means on all rows; per_label: k-means within the rows of each "
+                       "label (paper, section 5.2); prototype: the nearest mean of a label's rows, with as many "
+                       "clusters as labels (paper, supplement A)", choices=("unsupervised", "per_label", "prototype"))
+    num_clusters: int = knob(3200, "K (paper, videos: 400 ... 6400); not for prototype", low=1)
+    label_quota: str = knob("sqrt", "per_label: a label's clusters grow with the square root of its rows, or with its "
+                            "rows (linear: the paper found it worse)", choices=("sqrt", "linear"))
     num_iterations: int = knob(30, "most Lloyd iterations", low=1)
+    sample_share: float = knob(1.0, "below 1: NUM_ITERATIONS on about this share of the rows, a seeded sample, then "
+                               "FINAL_ITERATIONS on all (paper, a billion images: 0.2)", low=1e-6, high=1.0)
+    final_iterations: int = knob(5, "most iterations on all rows after those on a sample", low=1)
+    num_restarts: int = knob(1, "fits from different starting centroids, of which the one with the lowest objective is "
+                             "kept", low=1)
     l2_normalise: bool = knob(True, "cluster directions, not lengths (paper: yes for self-supervised images, silent "
-                              "for video)")
+                              "for video); after PCA, if any")
+    spherical: bool = knob(False, "centroids are scaled to length 1 too")
+    pca_dim: int = knob(0, "project features to so many principal components; 0: no PCA, as in the paper", low=0)
+    pca_whiten: bool = knob(False, "scale principal components to variance 1 (DeepCluster: 256 of them, whitened)")
+    pca_rows: int = knob(100_000, "PCA is fitted to a seeded sample of about so many rows", low=2)
     init: str = knob("kmeans++", "starting centroids: kmeans++ or random rows", choices=("kmeans++", "random"))
-    max_points_per_centroid: int = knob(0, "use at most this many rows per centroid, a seeded sample; 0: all rows "
+    max_points_per_centroid: int = knob(0, "use about this many rows per centroid, a seeded sample; 0: all rows "
                                         "(FAISS would silently take 256)", low=0)
     tolerance: float = knob(0.0, "stop when the objective improves by a smaller share than this", low=0.0, high=1.0)

@@ -2,124 +2,185 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from cfvideo.core.clustering.fit import Hooks, Phase, fit
+from cfvideo.core.clustering.intake import Intake, need_rows
+from cfvideo.core.clustering.model import KMeansModel
+from cfvideo.core.clustering.points import PointSet
+from cfvideo.core.clustering.quality import agreement, size_facts
+from cfvideo.core.clustering.quotas import clusters_per_label
+from cfvideo.core.clustering.seeding import starting_solution
+from cfvideo.core.clustering.state import FitState, Solution
+from cfvideo.core.distributed import current
 from cfvideo.core.durable import write_json
-from cfvideo.core.errors import ConfigError, IntegrityError
+from cfvideo.core.errors import IntegrityError
 from cfvideo.core.faults import fault_point
-from cfvideo.core.features import FeatureBlock, FeatureStore
+from cfvideo.core.features import FeatureStore
 from cfvideo.core.index import Index
-from cfvideo.core.kmeans import (
-    KMeansModel,
-    LloydState,
-    Points,
-    converged,
-    lloyd_step,
-    prepare,
-    seed_centroids,
-    seeding_sample,
-)
 from cfvideo.core.pseudo_labels import PseudoLabels, assign
-from cfvideo.core.randomness import numpy_generator
 from cfvideo.core.screen import Task
 from cfvideo.core.stage import Workspace
 
 _STATE = "state.safetensors"
 MODEL = "kmeans.safetensors"
 LABELS = "pseudo_labels.safetensors"
+UNSUPERVISED, PER_LABEL, PROTOTYPE = "unsupervised", "per_label", "prototype"
 
 
-def usable_rows(store: FeatureStore, *, num_clusters: int, max_points_per_centroid: int, seed: int,
-                ) -> NDArray[np.bool_]:
-    """bool [N]: the rows k-means learns from: all valid ones, or a seeded sample of them."""
-    usable = np.concatenate([block.valid for block in store.blocks()])
-    valid = np.flatnonzero(usable)
-    most = max_points_per_centroid * num_clusters
-    if 0 < most < len(valid):
-        usable[:] = False
-        usable[numpy_generator(seed, "points").choice(valid, most, replace=False)] = True
-    return usable
+@dataclass(frozen=True)
+class Clustering:
+    """CLUSTER.*, as plain values; specs/cluster.py says what each means."""
+
+    method: str
+    num_clusters: int
+    num_iterations: int
+    final_iterations: int
+    sample_share: float
+    num_restarts: int
+    tolerance: float
+    init: str
+    spherical: bool
+    l2_normalise: bool
+    pca_dim: int
+    pca_whiten: bool
+    pca_rows: int
+    max_points_per_centroid: int
+    label_quota: str
+
+    def quotas(self, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Clusters of each label, from its rows; of the one group of all rows where labels do not count."""
+        if self.method == UNSUPERVISED:
+            need_rows(int(sizes.sum()), self.num_clusters)
+            return np.array([self.num_clusters])
+        if self.method == PROTOTYPE:
+            need_rows(int(sizes.sum()), 1)
+            return (sizes > 0).astype(np.int64)
+        return clusters_per_label(sizes, self.num_clusters, rule=self.label_quota)
+
+    def schedule(self, num_rows: int) -> list[tuple[float, int, int]]:
+        """(share of the rows, most iterations, restarts) of each phase.
+
+        A prototype is the mean of its label's rows: one iteration with one cluster per label.
+        """
+        if self.method == PROTOTYPE:
+            return [(1.0, 1, 1)]
+        most = self.max_points_per_centroid * self.num_clusters
+        whole = min(1.0, most / num_rows) if most else 1.0
+        if self.sample_share >= 1:
+            return [(whole, self.num_iterations, self.num_restarts)]
+        return [(whole * self.sample_share, self.num_iterations, self.num_restarts), (whole, self.final_iterations, 1)]
 
 
-def run_cluster(work: Workspace, *, num_clusters: int, num_iterations: int, l2_normalise: bool, init: str,
-                max_points_per_centroid: int, tolerance: float, seed: int) -> Mapping[str, Any]:
-    """Lloyd iterations over inputs["features"], one saved state each, until they stop improving."""
+def run_cluster(work: Workspace, *, clustering: Clustering, labels: NDArray[np.int32], seed: int,
+                device: torch.device) -> Mapping[str, Any]:
+    """Fit centroids to inputs["features"], one saved state per iteration; every process works on its own rows.
+
+    labels: int32 [N], one of each row's labels, -1 for none; looked at by the methods that use labels.
+    """
     store = FeatureStore.open(work.inputs["features"].folder)
-    usable = usable_rows(store, num_clusters=num_clusters, max_points_per_centroid=max_points_per_centroid, seed=seed)
-    num_points = int(usable.sum())
-    if num_points < num_clusters:
-        raise ConfigError(f"CLUSTER.NUM_CLUSTERS: {num_clusters} clusters asked of {num_points} decodable rows of "
-                          f"D_cf; set it to at most {num_points}")
+    by_label = clustering.method != UNSUPERVISED
+    intake = Intake(store, labels if by_label else None, seed, work.stop.check)
+    quotas = clustering.quotas(intake.sizes)
+    prepare = intake.preparation(l2_normalise=clustering.l2_normalise, pca_dim=clustering.pca_dim,
+                                 pca_whiten=clustering.pca_whiten, pca_rows=clustering.pca_rows)
+    taken: list[int] = []
 
-    work.screen.say(f"  k-means learns from {num_points:,} of {len(usable):,} rows ({num_points / len(usable):.1%})")
+    def points(share: float) -> PointSet:
+        found = intake.points(work.scratch / f"points-{current().rank}.f16", prepare, intake.shares(share, quotas))
+        taken.append(found.total)
+        need_rows(found.total, int(quotas.sum()))
+        work.screen.say(f"  k-means learns from {found.total:,} of {store.num_rows:,} rows "
+                        f"({found.total / store.num_rows:.1%})")
+        return found
 
-    def blocks() -> Iterator[Points]:
-        for block in store.blocks():
-            wanted = usable[block.start:block.start + len(block.features)]
-            if wanted.any():
-                yield prepare(block.features[wanted], l2_normalise=l2_normalise)
+    def start(restart: int, points: PointSet) -> Solution:
+        with work.screen.task(f"{work.title}: starting centroids", int(quotas.sum()), "centroids") as task:
+            return starting_solution(points, quotas, init=clustering.init, seed=seed, restart=restart,
+                                     progress=partial(_noted, task, work))
 
-    state = _resume(work)
-    if state is None:
-        sample = seeding_sample(blocks, num_points, num_clusters, seed=seed)
-        state = LloydState(seed_centroids(sample, num_clusters, init=init, seed=seed))
-    with work.screen.task(work.title, num_iterations, "iterations", done=len(state.objective)) as task:
-        while len(state.objective) < num_iterations and not converged(state.objective, tolerance):
-            state = lloyd_step(blocks, state)
+    phases = [Phase(partial(points, share), iterations, restarts)
+              for share, iterations, restarts in clustering.schedule(int(intake.sizes.sum()))]
+    most = sum(phase.num_iterations * phase.num_restarts for phase in phases)
+    with work.screen.task(work.title, most, "iterations") as task:
+        state = fit(phases, start=start, state=_resume(work), spherical=clustering.spherical,
+                    tolerance=clustering.tolerance, device=device, hooks=_hooks(work, task))
+    if current().is_first:
+        KMeansModel(state.now.centroids, prepare, state.now.groups if by_label else None,
+                    restricted=clustering.method == PER_LABEL).save(work.folder / MODEL)
+    history = state.earlier + state.now.history
+    return {**asdict(history), "num_iterations": len(history.objective), "num_points": taken[-1],
+            "share_of_points": taken[-1] / store.num_rows, "num_asked": int(quotas.sum()),
+            "num_found": len(state.now.centroids)}
+
+
+def _hooks(work: Workspace, task: Task) -> Hooks:
+    def save(state: FitState) -> None:
+        if current().is_first:
             state.save(work.scratch / _STATE)
-            fault_point("iteration")
-            task.advance(1, f"objective {state.objective[-1] / num_points:.5f} per row")
-            work.stop.check()
-    KMeansModel(state.centroids, l2_normalise).save(work.folder / MODEL)
-    return {"num_points": num_points, "share_of_points": num_points / len(usable), "objective": state.objective,
-            "num_split": state.num_split, "num_iterations": len(state.objective)}
+        fault_point("iteration")
+        work.stop.check()
+
+    def searched(num: int) -> None:
+        fault_point("block")
+        work.stop.check()
+
+    def stepped(state: FitState) -> None:
+        history = state.now.history
+        task.advance(1, f"phase {state.phase + 1}, restart {state.restart + 1}, distance^2 {history.objective[-1]:.5f} "
+                        f"per row, {history.share_moved[-1]:.1%} moved")
+
+    return Hooks(save, searched, stepped)
 
 
-def _resume(work: Workspace) -> LloydState | None:
+def _resume(work: Workspace) -> FitState | None:
     path = work.scratch / _STATE
     if not path.exists():
         return None
     try:
-        return LloydState.load(path)
+        return FitState.load(path)
     except IntegrityError:
-        path.unlink()
         return None
 
 
-def run_assign(work: Workspace, *, index: Index, known_labels: NDArray[np.int32]) -> Mapping[str, Any]:
+def run_assign(work: Workspace, *, index: Index, known_labels: NDArray[np.int32], device: torch.device,
+               ) -> Mapping[str, Any]:
     """Pseudo-labels of every row of D_cf under inputs["kmeans"], with their agreement with `known_labels` int [N]."""
     store = FeatureStore.open(work.inputs["features"].folder, index_hash=index.content_hash)
     model = KMeansModel.load(work.inputs["kmeans"].file(MODEL))
-    with work.screen.task(work.title, store.num_rows, "rows") as task:
-        labels = assign(_noted(store.blocks(), task, work), model, index_hash=index.content_hash)
-    labels.save(work.folder / LABELS)
-    fault_point("labels")
-    scores = agreement(labels, known_labels)
+    start, stop = current().share(store.num_rows)
+    with work.screen.task(work.title, stop - start, "rows") as task:
+        labels = assign(store.blocks(start=start, stop=stop), model, known_labels=known_labels, device=device,
+                        index_hash=index.content_hash, progress=partial(_noted, task, work))
     sizes = labels.sizes()
     facts = {"num_clusters": labels.num_clusters, "num_empty": len(model.centroids) - labels.num_clusters,
-             "num_unlabelled": int((labels.labels < 0).sum()), "smallest": int(sizes.min()),
-             "largest": int(sizes.max()), "scores": scores}
-    write_json(work.folder / "clusters.json", {**facts, "sizes": sizes.tolist()})
+             "num_unlabelled": int((labels.labels < 0).sum()), **size_facts(sizes),
+             "scores": agreement(labels.labels, known_labels)}
+    if current().is_first:
+        labels.save(work.folder / LABELS)
+        fault_point("labels")
+        write_json(work.folder / "clusters.json", {**facts, "sizes": sizes.tolist(), **_named(labels, model, index)})
     return facts
 
 
-def _noted(blocks: Iterator[FeatureBlock], task: Task, work: Workspace) -> Iterator[FeatureBlock]:
-    """The same blocks; tells the screen and honours signals."""
-    for block in blocks:
-        yield block
-        task.advance(len(block.features))
-        work.stop.check()
-
-
-def agreement(labels: PseudoLabels, known: NDArray[np.int32]) -> dict[str, float]:
-    """NMI between clusters and the rows' known (noisy) labels, where both exist."""
-    from sklearn.metrics import normalized_mutual_info_score
-
-    both = (labels.labels >= 0) & (known >= 0)
-    if not both.any():
+def _named(labels: PseudoLabels, model: KMeansModel, index: Index) -> dict[str, list[str]]:
+    """The label that each cluster was made of, and those whose clusters have no row, where clusters have labels."""
+    if model.labels is None:
         return {}
-    return {"nmi_with_labels": float(normalized_mutual_info_score(known[both], labels.labels[both]))}
+    names = [index.label_names[label] for label in model.labels]
+    kept = set(labels.centroids.tolist())
+    return {"labels": [names[centroid] for centroid in labels.centroids],
+            "empty": [name for centroid, name in enumerate(names) if centroid not in kept]}
+
+
+def _noted(task: Task, work: Workspace, num: int) -> None:
+    """Tell the screen and honour signals."""
+    task.advance(num)
+    work.stop.check()
