@@ -94,13 +94,13 @@ def test_a_changed_key_reruns_only_what_depends_on_it(tmp_path: Path, capsys: py
     capsys.readouterr()
     _go(tmp_path, "CLUSTER.NUM_CLUSTERS", "4", dry_run=True)
     plan = capsys.readouterr().out
-    assert "stale: cluster seed 0: because CLUSTER.NUM_CLUSTERS 6 -> 4 changed" in plan
+    assert "stale: cluster seed 0: n_cf: because CLUSTER.NUM_CLUSTERS 6 -> 4 changed" in plan
     assert "stale: pretrain" not in plan
     _go(tmp_path, "CLUSTER.NUM_CLUSTERS", "4")
     said = capsys.readouterr().out
     assert "pretrain seed 0: n_pre: re-used" in said
     assert "extract seed 0: n_pre on D_CF: re-used" in said
-    assert "cluster seed 0: running" in said
+    assert "cluster seed 0: n_cf: running" in said
     assert "train_cf seed 0: n_cf: running" in said
 
 

@@ -26,12 +26,12 @@ def _headers(folder: Path, stage: str) -> list[dict[str, object]]:
 
 
 def test_the_baselines_are_trained_and_stand_in_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert _go(tmp_path, "BASELINES", "[n_pre_2x, distillation, regression]") == 0
+    assert _go(tmp_path, "BASELINES", "[n_pre_2x, distillation, regression, prototype]") == 0
     said = capsys.readouterr().out
     table = said[said.index("linear probe, %"):]
-    rows = re.findall(r"│\s*(untrained|N_pre 2x|N_pre|distillation|regression|N_cf)\s", table)
-    assert rows == ["untrained", "N_pre", "N_pre 2x", "distillation", "regression", "N_cf", "N_cf"]
-    assert sorted(header["num_classes"] for header in _headers(tmp_path, "train_cf")) == [3, 6, 6]
+    rows = re.findall(r"│\s*(untrained|N_pre 2x|N_pre|distillation|regression|prototype|N_cf)\s", table)
+    assert rows == ["untrained", "N_pre", "N_pre 2x", "distillation", "regression", "prototype", "N_cf", "N_cf"]
+    assert sorted(header["num_classes"] for header in _headers(tmp_path, "train_cf")) == [3, 3, 6, 6]
 
 
 def test_twice_as_long_is_the_same_network_on_the_same_order(tmp_path: Path) -> None:

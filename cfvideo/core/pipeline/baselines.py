@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from cfvideo.core.pipeline.clusters import assign_stage, cluster_stage
 from cfvideo.core.pipeline.context import Context
-from cfvideo.core.pipeline.training import distillation_stage, pretrain_stage, regression_stage
+from cfvideo.core.pipeline.training import (
+    distillation_stage,
+    pretrain_stage,
+    regression_stage,
+    train_cf_stage,
+)
 from cfvideo.core.stage import Stage
 
 
@@ -17,4 +23,8 @@ def baseline_stages(context: Context, seed: int, n_pre: Stage, features: Stage) 
         made["distillation"] = [distillation_stage(context, seed, n_pre)]
     if "regression" in wanted:
         made["regression"] = [regression_stage(context, seed, features)]
+    if "prototype" in wanted:
+        kmeans = cluster_stage(context, seed, features, prototypes=True)
+        labels = assign_stage(context, seed, features, kmeans)
+        made["prototype"] = [kmeans, labels, train_cf_stage(context, seed, "prototype", [labels])]
     return made

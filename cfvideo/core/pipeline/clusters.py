@@ -11,6 +11,7 @@ from cfvideo.core.config import flatten
 from cfvideo.core.errors import ConfigError
 from cfvideo.core.flops import kmeans_flops
 from cfvideo.core.pipeline.context import Context
+from cfvideo.core.specs import ClusterSpec
 from cfvideo.core.stage import Cost, Stage
 from cfvideo.core.stages.cluster import PROTOTYPE, UNSUPERVISED, Clustering, run_assign, run_cluster
 
@@ -27,7 +28,7 @@ def check_clusters(context: Context) -> None:
 
 
 def _check_labels(context: Context, seed: int) -> None:
-    picked = context.data.d_cf.picked_labels(seed)
+    picked = context.labels("d_cf", seed)
     num_labels, spec = len(np.unique(picked[picked >= 0])), context.spec.cluster
     if num_labels == 0:
         raise ConfigError(f"CLUSTER.METHOD: {spec.method} needs labels, but no row of D_CF has one; set it to "
@@ -38,33 +39,40 @@ def _check_labels(context: Context, seed: int) -> None:
                           "more, or drop rare labels with D_CF.MIN_ROWS_PER_LABEL")
 
 
-def cluster_stage(context: Context, seed: int, features: Stage) -> Stage:
-    """k-means on D_cf's features, or on those of each label."""
-    spec, index = context.spec.cluster, context.data.d_cf
+def cluster_stage(context: Context, seed: int, features: Stage, *, prototypes: bool = False) -> Stage:
+    """k-means on D_cf's features, or on those of each label; or, whatever CLUSTER.METHOD says, the labels' means."""
+    spec = context.spec.cluster
+    if prototypes:
+        spec = ClusterSpec(method=PROTOTYPE, l2_normalise=spec.l2_normalise, pca_dim=spec.pca_dim,
+                           pca_whiten=spec.pca_whiten, pca_rows=spec.pca_rows)
     keys = {**flatten(spec, "CLUSTER", neutral=False), "SEED": seed}
+    if spec.method != UNSUPERVISED:
+        keys |= context.label_keys("d_cf")
     clustering = Clustering(**dataclasses.asdict(spec))
-    rows, dim = features.cost.rows, spec.pca_dim or context.feature_dim("n_pre")
+    rows, dim = features.cost.rows, spec.pca_dim or context.feature_dim(features.about["network"])
     schedule = clustering.schedule(max(1, rows))
     passes = sum(share * iterations * restarts for share, iterations, restarts in schedule)
-    cost = Cost(rows, kmeans_flops(rows, dim, _compared_with(context), 1) * passes,
+    cost = Cost(rows, kmeans_flops(rows, dim, _compared_with(context, spec), 1) * passes,
                 int(features.cost.written_bytes * (passes + 2)), spec.num_clusters * dim * 4)
-    run = partial(run_cluster, clustering=clustering, labels=index.picked_labels(seed), seed=seed,
+    run = partial(run_cluster, clustering=clustering, labels=context.labels("d_cf", seed), seed=seed,
                   device=context.device)
-    return Stage("cluster", f"seed {seed}", keys, {"features": features}, run, cost, {"seed": seed}, version=2)
+    own = features.about["network"].replace("n_pre", "prototypes" if prototypes else "n_cf", 1)
+    return Stage("cluster", f"seed {seed}: {own}", keys, {"features": features}, run, cost,
+                 {"seed": seed, "network": own, "passes": passes}, version=2, by_all=True)
 
 
-def _compared_with(context: Context) -> int:
+def _compared_with(context: Context, spec: ClusterSpec) -> int:
     """How many centroids a row is compared with, about."""
-    spec, num_labels = context.spec.cluster, max(1, len(context.data.d_cf.label_names))
+    num_labels = max(1, len(context.data.d_cf.label_names))
     return {UNSUPERVISED: spec.num_clusters, PROTOTYPE: 1}.get(spec.method, -(-spec.num_clusters // num_labels))
 
 
 def assign_stage(context: Context, seed: int, features: Stage, kmeans: Stage) -> Stage:
     """One cluster id per row of D_cf."""
-    index, spec = context.data.d_cf, context.spec.cluster
-    run = partial(run_assign, index=index, known_labels=index.picked_labels(seed), device=context.device)
-    rows, dim = features.cost.rows, spec.pca_dim or context.feature_dim("n_pre")
-    compared = len(index.label_names) if spec.method == PROTOTYPE else _compared_with(context)
-    cost = Cost(rows, kmeans_flops(rows, dim, compared, 1), features.cost.written_bytes, rows * 8)
-    return Stage("assign", f"seed {seed}", {"index": index.content_hash}, {"features": features, "kmeans": kmeans},
-                 run, cost, {"seed": seed}, version=2)
+    index, own = context.data.d_cf, kmeans.about["network"]
+    run = partial(run_assign, index=index, known_labels=context.labels("d_cf", seed), device=context.device)
+    cost = Cost(features.cost.rows, kmeans.cost.flops / max(1.0, kmeans.about["passes"]), features.cost.written_bytes,
+                features.cost.rows * 8)
+    keys = {"index": index.content_hash, **context.label_keys("d_cf")}
+    return Stage("assign", f"seed {seed}: {own}", keys, {"features": features, "kmeans": kmeans}, run, cost,
+                 {"seed": seed, "network": own}, version=2, by_all=True)

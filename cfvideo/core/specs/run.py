@@ -56,7 +56,7 @@ class FineTuneSpec:
     solver: FineTuneSolverSpec = node(FineTuneSolverSpec)
 
 
-BASELINES = ("n_pre_2x", "distillation", "regression")
+BASELINES = ("n_pre_2x", "distillation", "regression", "prototype")
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ class RunSpec:
         "doc": "further N_pre on D_pre, by a name of your own, as N_PRE: each gets an N_cf of its own, and one N_cf "
                "gets all their clusters, with a head for each (multi-task, paper, appendix E)", "open": NetworkSpec})
     baselines: tuple[str, ...] = knob((), "what is trained and probed beside: n_pre_2x (N_pre for twice as long), "
-                                      "distillation, regression (of N_pre's features)", choices=BASELINES)
+                                      "distillation, regression (of N_pre's features), prototype (clusters around "
+                                      "label means)", choices=BASELINES)
     distillation: DistillationSpec = node(DistillationSpec)
     extract: ExtractSpec = node(ExtractSpec)
     cluster: ClusterSpec = node(ClusterSpec)
