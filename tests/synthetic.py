@@ -204,7 +204,7 @@ def write_frames(path: Path, pictures: Sequence[Any], *, size: tuple[int, int] |
     """Encode given pictures.
 
     pictures: RGB [H, W, 3] for 4:2:0 formats; for yuv444p [H, W, 3] of Y, U, V stored as they are; with `size`, one
-        (Y, U, V) colour per picture, in any planar format.
+        (Y, U, V) colour per picture, in any planar format; or frames of that format, with `size`.
     colorspace, color_range: tags written into the stream, as FFmpeg numbers them.
     """
     with av.open(os.fspath(path), "w") as container:
@@ -225,6 +225,8 @@ def write_frames(path: Path, pictures: Sequence[Any], *, size: tuple[int, int] |
 
 
 def _frame(picture: Any, size: tuple[int, int] | None, pixel_format: str) -> av.VideoFrame:
+    if isinstance(picture, av.VideoFrame):
+        return picture
     if size is None and pixel_format != "yuv444p":
         return av.VideoFrame.from_ndarray(picture, "rgb24")
     width, height = size or picture.shape[1::-1]

@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from cfvideo.core.errors import DecodeError
 from cfvideo.core.media import Media
 from cfvideo.data.decoders.fenced import NAMES as FENCED
 from cfvideo.data.decoders.fenced import fenced_frames
 from cfvideo.data.media_file import MediaError
-from cfvideo.data.pixels import Crop, Frames, Painter, Resize, same_size
+from cfvideo.data.painter import Painter
+from cfvideo.data.pixels import Crop, Frames, Resize, same_size
 from cfvideo.data.video_reader import VideoReader, reading
 
 MAX_PIXELS = 16_777_216
@@ -91,7 +90,8 @@ def decode_frames(path: Media, *, choose: Choose, resize: Resize = same_size, ma
             if frames is not None:
                 return Decoded(frames if crop is None else _cropped(frames, crop), decoder)
         with reading(path, max_pixels=max_pixels, packets=packets) as video:
-            return Decoded(_chosen(video, once, Painter(resize, crop)), "pyav")
+            numbers = once(video.num_frames)
+            return Decoded(_painted(video, numbers, Painter(numbers, resize, crop)), "pyav")
     except MediaError as error:
         raise DecodeError(row, name or str(path), error.status, error.cause) from error
 
@@ -117,18 +117,17 @@ def _cropped(frames: Frames, crop: Crop) -> Frames:
     return frames[:, top:top + side, left:left + side]
 
 
-def _chosen(video: VideoReader, choose: Choose, painter: Painter) -> Frames:
-    numbers = choose(video.num_frames)
-    pictures = video.frames(set(numbers), painter.paint)
-    return painter.orient(np.stack([pictures[number] for number in numbers]))
+def _painted(video: VideoReader, numbers: Sequence[int], painter: Painter) -> Frames:
+    video.decode(set(numbers), painter.paint)
+    return painter.finished()
 
 
 def probe(path: Media, *, max_pixels: int = MAX_PIXELS, row: int = -1, name: str | None = None) -> VideoInfo:
     """Scan a file and decode its first frame. Raises DecodeError as `read_frames` does."""
-    painter = Painter(same_size)
+    painter = Painter([0], same_size)
     try:
         with reading(path, max_pixels=max_pixels) as video:
-            height, width = _chosen(video, lambda num_frames: [0], painter).shape[1:3]
+            height, width = _painted(video, [0], painter).shape[1:3]
             return VideoInfo(num_frames=video.num_frames, width=width, height=height, codec=video.codec,
                              container=video.container, transposed=painter.transposed,
                              counted=video.table.frames is None, truncated=video.table.truncated)

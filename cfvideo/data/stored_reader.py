@@ -8,12 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
-
 from cfvideo.data.media_file import MediaError, open_regular
 from cfvideo.data.packet_index import Fingerprint, PacketIndex, load, save
 from cfvideo.data.packet_sources import PacketSource, ScannedPackets
-from cfvideo.data.pixels import Frames
 from cfvideo.data.stored_packets import StoredPackets, columns_of, looks_like
 from cfvideo.data.video_reader import VideoReader, container_reading
 
@@ -33,14 +30,14 @@ class StoredReader(VideoReader):
         super().__init__(source)
         self._path, self._max_pixels = path, max_pixels
 
-    def frames(self, wanted: Collection[int], paint: Paint) -> dict[int, Frames]:
+    def decode(self, wanted: Collection[int], paint: Paint) -> None:
         import av
 
         try:
-            return super().frames(wanted, paint)
+            super().decode(wanted, paint)
         except (MediaError, av.FFmpegError):
             with container_reading(self._path, self._max_pixels) as (_, reader):
-                return reader.frames(wanted, paint)
+                reader.decode(wanted, paint)
 
 
 @contextmanager
@@ -78,12 +75,11 @@ def _first_frames(reader: VideoReader) -> list[tuple[object, ...]] | None:
 
     seen: list[tuple[object, ...]] = []
 
-    def paint(frame: VideoFrame) -> Frames:
+    def paint(number: int, frame: VideoFrame) -> None:
         seen.append(looks_like(frame))
-        return np.empty(0, np.uint8)
 
     try:
-        reader.frames(range(min(reader.num_frames, _COMPARED_FRAMES)), paint)
+        reader.decode(range(min(reader.num_frames, _COMPARED_FRAMES)), paint)
     except (MediaError, av.FFmpegError):
         return None
     return seen

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 from cfvideo.core.media import Media, MediaPart
 from cfvideo.data.media_file import MediaError, is_folder, open_video
 from cfvideo.data.packet_sources import PacketSource, ScannedPackets
-from cfvideo.data.pixels import Frames
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-    Paint = Callable[[VideoFrame], Frames]
+    Paint = Callable[[int, VideoFrame], None]
 
 # Decoders in which dropping unwanted non-reference pictures is bit-exact. libdav1d, for one, loses shown frames.
 _SKIPPING_DECODERS = ("h264", "hevc")
@@ -45,19 +44,23 @@ class VideoReader:
     def _everything(self) -> range:
         return range(len(self.table.times))
 
-    def frames(self, wanted: Collection[int], paint: Paint) -> dict[int, Frames]:
-        """Decode frames by number and paint each. Raises MediaError where one is missing or damaged."""
+    def decode(self, wanted: Collection[int], paint: Paint) -> None:
+        """Decode frames by number and have each painted; some of them twice, where the first attempt fails.
+
+        Raises MediaError where one is missing or damaged.
+        """
         import av
 
         if self.table.frames is None:
-            return self._gathered(enumerate(self._decoded([self._everything()])), set(wanted), paint)
+            self._hand_over(enumerate(self._decoded([self._everything()])), wanted, paint)
+            return
         needed = frozenset(self.table.frames[number] for number in wanted)
         try:
-            return self._gathered(self._numbered(wanted, self.table.runs(wanted), needed), set(wanted), paint)
+            self._hand_over(self._numbered(wanted, self.table.runs(wanted), needed), wanted, paint)
         except (MediaError, av.FFmpegError):
             # A key frame that needs its past after all (a wrong flag, gradual refresh): the slow way is always right.
             start_to_last = [range(max(needed) + 1)]
-            return self._gathered(self._numbered(wanted, start_to_last, None), set(wanted), paint)
+            self._hand_over(self._numbered(wanted, start_to_last, None), wanted, paint)
 
     def _numbered(self, wanted: Iterable[int], runs: list[range], needed: frozenset[int] | None
                   ) -> Iterator[tuple[int, VideoFrame]]:
@@ -74,21 +77,19 @@ class VideoReader:
                 raise MediaError("undecodable", f"the key frame before frame {number} is none")
             yield number, frame
 
-    def _gathered(self, decoded: Iterable[tuple[int, VideoFrame]], wanted: set[int], paint: Paint
-                  ) -> dict[int, Frames]:
-        gathered: dict[int, Frames] = {}
-        damaged = False
+    def _hand_over(self, decoded: Iterable[tuple[int, VideoFrame]], wanted: Collection[int], paint: Paint) -> None:
+        missing, damaged = set(wanted), False
         for number, frame in decoded:
             # What follows a concealed picture is built on it, up to the next key frame.
             damaged = frame.is_corrupt or (damaged and not frame.key_frame)
-            if number in wanted:
+            if number in missing:
                 if damaged:
                     raise MediaError("undecodable", f"frame {number} of {self.num_frames} is damaged")
-                gathered[number] = paint(frame)
-                if len(gathered) == len(wanted):
-                    return gathered
-        lost = min(wanted - gathered.keys())
-        raise MediaError("undecodable", f"frame {lost} of {self.num_frames} cannot be decoded")
+                paint(number, frame)
+                missing.discard(number)
+                if not missing:
+                    return
+        raise MediaError("undecodable", f"frame {min(missing)} of {self.num_frames} cannot be decoded")
 
     def _decoded(self, runs: list[range], needed: frozenset[int] | None = None) -> Iterator[VideoFrame]:
         """Frames of packet ranges (ascending, apart), each range decoded on its own.

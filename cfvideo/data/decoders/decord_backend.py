@@ -60,7 +60,7 @@ def decode(data: bytes, found: Survey, numbers: Sequence[int], resize: Resize) -
         reader = decord.VideoReader(io.BytesIO(data), num_threads=1)
         if len(reader) != found.num_frames:
             raise Unexpected(f"decord counts {len(reader)} frames, the packets {found.num_frames}")
-        return _resized(reader, found, sorted(set(numbers)), Resizer(resize)).of(numbers)
+        return _resized(reader, found, sorted(set(numbers)), Resizer(numbers, resize)).finished()
     except (decord.DECORDError, IndexError, UnicodeError) as error:
         raise Unexpected(f"decord: {str(error).strip()[:200]}") from error
 

@@ -53,7 +53,7 @@ def decode(data: bytes, found: Survey, numbers: Sequence[int], resize: Resize) -
         Unexpected: torchcodec failed, or disagrees with the survey.
     """
     decoders = load()
-    wanted, resizer = sorted(set(numbers)), Resizer(resize)
+    wanted, resizer = sorted(set(numbers)), Resizer(numbers, resize)
     try:
         reader = decoders.VideoDecoder(data, stream_index=found.stream, dimension_order="NHWC", seek_mode="exact",
                                        num_ffmpeg_threads=1)
@@ -64,4 +64,4 @@ def decode(data: bytes, found: Survey, numbers: Sequence[int], resize: Resize) -
             resizer.add(some, reader.get_frames_at(some).data.numpy(), (found.height, found.width))
     except (RuntimeError, ValueError, IndexError) as error:
         raise Unexpected(f"torchcodec: {error}") from error
-    return resizer.of(numbers)
+    return resizer.finished()
