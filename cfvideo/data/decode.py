@@ -42,7 +42,7 @@ class VideoInfo:
     num_frames: what can be decoded. width, height: as displayed, pixels. codec, container: FFmpeg's names.
     transposed: the display swaps the axes of the stored pictures (turned by 90 or 270 degrees).
     counted: packets do not tell the frames of this file apart, so that all of it was decoded to count them.
-    truncated: the file ends in the middle of a frame.
+    truncated: the file ends early.
     """
 
     num_frames: int
@@ -130,6 +130,6 @@ def probe(path: Media, *, max_pixels: int = MAX_PIXELS, row: int = -1, name: str
             height, width = _painted(video, [0], painter).shape[1:3]
             return VideoInfo(num_frames=video.num_frames, width=width, height=height, codec=video.codec,
                              container=video.container, transposed=painter.transposed,
-                             counted=video.table.frames is None, truncated=video.table.truncated)
+                             counted=video.table.frames is None, truncated=video.truncated)
     except MediaError as error:
         raise DecodeError(row, name or str(path), error.status, error.cause) from error

@@ -36,7 +36,7 @@ class FrameFolder(VideoReader):
             raise MediaError("undecodable", f"the list names frames {part.offset} to {part.offset + part.length}, but "
                                             f"the folder holds {len(names)}")
         self.num_frames, self.codec, self.container = len(self._names), "mjpeg", "folder"
-        numbers = range(self.num_frames)
+        numbers, self.truncated = range(self.num_frames), False
         self.table = PacketTable(times=numbers, keys=numbers, frames=numbers, truncated=False)
 
     def decode(self, wanted: Collection[int], paint: Paint) -> None:

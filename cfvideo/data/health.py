@@ -77,7 +77,7 @@ def _facts(video: VideoReader, look: _Look) -> dict[str, Any]:
     return {"codec": video.codec, "container": video.container, "width": width, "height": height,
             "num_frames": video.num_frames, "variable_rate": has_variable_rate(_times(video, look)),
             "orientation": look.orientation, "counted": video.table.frames is None,
-            "truncated": video.table.truncated}
+            "truncated": video.truncated}
 
 
 def _times(video: VideoReader, look: _Look) -> list[int | None]:

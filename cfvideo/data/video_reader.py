@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from cfvideo.core.media import Media, MediaPart
 from cfvideo.data.media_file import MediaError, is_folder, open_video
 from cfvideo.data.packet_sources import PacketSource, ScannedPackets
+from cfvideo.data.stream_end import CONTAINERS as STREAMS
+from cfvideo.data.stream_end import Gaps
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -27,12 +29,13 @@ class VideoReader:
     """Frames of one open file. Made by `reading`, valid inside its `with` block.
 
     table: the packets. num_frames: how many frames the file truly has. codec, container: FFmpeg's names.
+    truncated: the file ends early.
     """
 
     def __init__(self, source: PacketSource, num_frames: int | None = None) -> None:
         """num_frames: where it is known from an earlier visit; it is found out otherwise."""
         self._source, self._decoder, self.table = source, source.decoder, source.table
-        self.codec, self.container = source.codec, source.container
+        self.codec, self.container, self.truncated = source.codec, source.container, source.table.truncated
         if self.table.frames is not None:
             num_frames = len(self.table.frames)
         elif num_frames is None:
@@ -100,20 +103,27 @@ class VideoReader:
         skipping = needed is not None and self.codec in _SKIPPING_DECODERS
         if decoder.is_open:
             decoder.flush_buffers()
-        decoder.skip_frame, left_out = "DEFAULT", False
+        decoder.skip_frame, left_out, gaps = "DEFAULT", False, Gaps()
         for position, packet in self._source.packets(runs):
             unwanted = skipping and needed is not None and position not in needed
             if unwanted is not left_out:
                 decoder.skip_frame, left_out = "NONREF" if unwanted else "DEFAULT", unwanted
-            yield from decoder.decode(packet)
+            for frame in decoder.decode(packet):
+                gaps.note(frame.pts)
+                yield frame
             if position in lasts:
-                yield from self._drained()
+                yield from self._drained(gaps)
 
-    def _drained(self) -> Iterator[VideoFrame]:
+    def _drained(self, gaps: Gaps) -> Iterator[VideoFrame]:
         # Behind a cut, what the decoder still holds back for reordering may have gaps between.
-        if self.table.frames is not None or not self.table.truncated:
-            yield from self._decoder.decode(None)
-            self._decoder.flush_buffers()
+        if self.table.frames is None and self.table.truncated:
+            return
+        frames = self._decoder.decode(None)
+        self._decoder.flush_buffers()
+        if self.table.frames is None and self.container in STREAMS:
+            whole = gaps.num_before_cut([frame.pts for frame in frames])
+            self.truncated, frames = whole < len(frames), frames[:whole]
+        yield from frames
 
 
 @contextmanager
