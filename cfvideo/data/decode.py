@@ -57,7 +57,7 @@ class VideoInfo:
 
 def read_frames(path: Media, *, choose: Choose, resize: Resize = same_size, max_pixels: int = MAX_PIXELS,
                 row: int = -1, name: str | None = None, decoder: str = "pyav", crop: Crop | None = None,
-                packets: Path | None = None) -> Frames:
+                packets: Path | None = None, keep: bool = True) -> Frames:
     """Decode chosen frames of one file, upright, RGB: uint8 [T, H, W, 3] in the order of the chosen numbers.
 
     Args:
@@ -69,19 +69,20 @@ def read_frames(path: Media, *, choose: Choose, resize: Resize = same_size, max_
         row, name: how errors name the sample.
         decoder: what decodes where it is exact: decord, torchcodec; all other names mean PyAV.
         crop: the square that is kept of every frame; None keeps all.
-        packets: folder where what a scan finds is kept for the next visit; it changes the time, never the result.
+        packets: folder of what scans found on earlier visits; it changes the time, never the result.
+        keep: whether what is found now is kept there for the next visit.
 
     Raises:
         DecodeError: the file cannot be opened, or not all chosen frames can be decoded undamaged.
         ConfigError: the decoder is not installed.
     """
     return decode_frames(path, choose=choose, resize=resize, max_pixels=max_pixels, row=row, name=name,
-                         decoder=decoder, crop=crop, packets=packets).frames
+                         decoder=decoder, crop=crop, packets=packets, keep=keep).frames
 
 
 def decode_frames(path: Media, *, choose: Choose, resize: Resize = same_size, max_pixels: int = MAX_PIXELS,
                   row: int = -1, name: str | None = None, decoder: str = "pyav", crop: Crop | None = None,
-                  packets: Path | None = None) -> Decoded:
+                  packets: Path | None = None, keep: bool = True) -> Decoded:
     """`read_frames`, with the name of what decoded them."""
     once = _Once(choose)
     try:
@@ -89,7 +90,7 @@ def decode_frames(path: Media, *, choose: Choose, resize: Resize = same_size, ma
             frames = fenced_frames(decoder, path, choose=once, resize=resize, max_pixels=max_pixels)
             if frames is not None:
                 return Decoded(frames if crop is None else _cropped(frames, crop), decoder)
-        with reading(path, max_pixels=max_pixels, packets=packets) as video:
+        with reading(path, max_pixels=max_pixels, packets=packets, keep=keep) as video:
             numbers = once(video.num_frames)
             return Decoded(_painted(video, numbers, Painter(numbers, resize, crop)), "pyav")
     except MediaError as error:

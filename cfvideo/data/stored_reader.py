@@ -41,10 +41,11 @@ class StoredReader(VideoReader):
 
 
 @contextmanager
-def indexed_reading(path: Path, max_pixels: int, packets: Path) -> Iterator[VideoReader]:
-    """Frames of a file whose packets may be known from an earlier visit; what is found out is kept for the next.
+def indexed_reading(path: Path, max_pixels: int, packets: Path, *, keep: bool) -> Iterator[VideoReader]:
+    """Frames of a file whose packets may be known from an earlier visit.
 
-    packets: folder of packet indexes. Raises MediaError, av.FFmpegError or OSError.
+    packets: folder of packet indexes. keep: what is found out is kept for the next visit; the number of frames always
+    is where it took a decode of the whole file. Raises MediaError, av.FFmpegError or OSError.
     """
     file, found = open_regular(path)
     with file:
@@ -54,7 +55,7 @@ def indexed_reading(path: Path, max_pixels: int, packets: Path) -> Iterator[Vide
             yield StoredReader(StoredPackets(file, index, max_pixels=max_pixels), path, max_pixels)
             return
         with container_reading(path, max_pixels, index.num_frames if index is not None else None) as (source, reader):
-            if index is None:
+            if index is None and (keep or reader.table.frames is None):
                 made = _made(file, fingerprint, source, reader, max_pixels)
                 if Fingerprint.of(path.stat()) == fingerprint:
                     save(packets, path, made)

@@ -139,10 +139,10 @@ def container_reading(path: Media, max_pixels: int, num_frames: int | None = Non
 
 
 @contextmanager
-def reading(path: Media, *, max_pixels: int, packets: Path | None = None) -> Iterator[VideoReader]:
+def reading(path: Media, *, max_pixels: int, packets: Path | None = None, keep: bool = True) -> Iterator[VideoReader]:
     """Open a video for reading: a file, a part of one, a folder of frames. Raises MediaError for all that is wrong.
 
-    packets: folder of packet indexes; what is found out about the file is kept there, and used the next time.
+    packets: folder of packet indexes; what is known of the file is used. keep: what is found out is kept there.
     """
     import av
 
@@ -154,7 +154,7 @@ def reading(path: Media, *, max_pixels: int, packets: Path | None = None) -> Ite
         elif packets is not None and not isinstance(path, MediaPart):
             from cfvideo.data.stored_reader import indexed_reading
 
-            with indexed_reading(path, max_pixels, packets) as reader:
+            with indexed_reading(path, max_pixels, packets, keep=keep) as reader:
                 yield reader
         else:
             with container_reading(path, max_pixels) as (_, reader):
