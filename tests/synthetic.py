@@ -189,6 +189,17 @@ def cut(source: Path, path: Path, share: float) -> Path:
     return path
 
 
+def overstated(source: Path, path: Path, num_frames: int) -> Path:
+    """A copy whose header states another number of frames: mp4 (stts) with a constant rate, or AVI (avih and strh)."""
+    data = bytearray(source.read_bytes())
+    places = [data.index(b"stts") + 12] if source.suffix == ".mp4" else [data.index(b"avih") + 24,
+                                                                        data.index(b"strh") + 40]
+    for place in places:
+        data[place:place + 4] = num_frames.to_bytes(4, "big" if source.suffix == ".mp4" else "little")
+    path.write_bytes(data)
+    return path
+
+
 def damaged(source: Path, path: Path, *, start: float, stop: float) -> Path:
     """A file with a part of its bytes zeroed."""
     data = bytearray(source.read_bytes())
