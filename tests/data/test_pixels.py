@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -83,12 +84,11 @@ def test_a_crop_is_the_part_of_the_picture_as_displayed(tmp_path: Path, name: st
 
 def test_planar_pictures_are_the_packed_ones(tmp_path: Path) -> None:
     """swscale's two ways from the same pixels to RGB: within 1 level, and hardly ever apart."""
-    from av import VideoFrame
     from av.video.reformatter import VideoReformatter
 
     rng = np.random.default_rng(3)
     for size in ((340, 256), (85, 63)):
-        frame = VideoFrame.from_ndarray(rng.integers(0, 256, (size[1], size[0], 3)).astype(np.uint8), "rgb24")
+        frame = av.VideoFrame.from_ndarray(rng.integers(0, 256, (size[1], size[0], 3)).astype(np.uint8), "rgb24")
         frame = VideoReformatter().reformat(frame, format="yuv420p")
         painter = Painter([7], short_edge(40))
         painter.paint(7, frame)
@@ -168,13 +168,11 @@ SITING = {None: (-0.25, 0.0), 0: (-0.25, 0.0), 1: (0.0, 0.0), 2: (-0.25, -0.25),
 @pytest.mark.parametrize("px", [96, 48, 32, 71])
 def test_chroma_lies_where_the_file_says(tmp_path: Path, siting: int | None, px: int) -> None:
     """Coloured noise on grey, losslessly stored, against the float reference: within 1 level."""
-    from av import VideoFrame
-
     rng, grey, (width, height) = np.random.default_rng(5), 125, (128, 96)
     chroma = rng.integers(90, 166, (2, height // 2, width // 2)).astype(np.uint8)
     planes = np.concatenate([np.full(width * height, grey, np.uint8), chroma.ravel()]).reshape(-1, width)
     said = {} if siting is None else {"x264-params": f"chromaloc={siting}"}
-    path = write_frames(tmp_path / "x.mp4", [VideoFrame.from_ndarray(planes, "yuv420p")], size=(width, height),
+    path = write_frames(tmp_path / "x.mp4", [av.VideoFrame.from_ndarray(planes, "yuv420p")], size=(width, height),
                         pixel_format="yuv420p", options={"qp": "0", **said})
     small = read_frames(path, choose=lambda n: FIRST, resize=short_edge(px))[0]
     across, down = SITING[siting]
@@ -184,3 +182,14 @@ def test_chroma_lies_where_the_file_says(tmp_path: Path, siting: int | None, px:
     reference = np.stack(to_rgb((np.full_like(u, grey), u, v), "bt601", False), axis=-1)
     error = np.abs(small - reference)[2:-2, 2:-2]
     assert error.max() <= 1.0
+
+
+def test_pixel_aspect_ratios_are_ignored(tmp_path: Path) -> None:
+    """As by decord, torchcodec and PyTorchVideo: sizes count stored pixels."""
+    pictures = [np.full((48, 64, 3), 90, np.uint8)]
+    wide = write_frames(tmp_path / "x.mp4", pictures, pixel_format="yuv420p", options={"x264-params": "sar=2/1"})
+    with av.open(str(wide)) as container:
+        assert container.streams.video[0].sample_aspect_ratio == 2
+    info = probe(wide)
+    assert (info.width, info.height) == (64, 48)
+    assert read_frames(wide, choose=range, resize=short_edge(24)).shape == (1, 24, 32, 3)
