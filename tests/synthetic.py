@@ -189,6 +189,17 @@ def cut(source: Path, path: Path, share: float) -> Path:
     return path
 
 
+def overstated(source: Path, path: Path, num_frames: int) -> Path:
+    """A copy whose header states another number of frames: mp4 (stts) with a constant rate, or AVI (avih and strh)."""
+    data = bytearray(source.read_bytes())
+    places = [data.index(b"stts") + 12] if source.suffix == ".mp4" else [data.index(b"avih") + 24,
+                                                                        data.index(b"strh") + 40]
+    for place in places:
+        data[place:place + 4] = num_frames.to_bytes(4, "big" if source.suffix == ".mp4" else "little")
+    path.write_bytes(data)
+    return path
+
+
 def damaged(source: Path, path: Path, *, start: float, stop: float) -> Path:
     """A file with a part of its bytes zeroed."""
     data = bytearray(source.read_bytes())
@@ -204,7 +215,7 @@ def write_frames(path: Path, pictures: Sequence[Any], *, size: tuple[int, int] |
     """Encode given pictures.
 
     pictures: RGB [H, W, 3] for 4:2:0 formats; for yuv444p [H, W, 3] of Y, U, V stored as they are; with `size`, one
-        (Y, U, V) colour per picture, in any planar format.
+        (Y, U, V) colour per picture, in any planar format; or frames of that format, with `size`.
     colorspace, color_range: tags written into the stream, as FFmpeg numbers them.
     """
     with av.open(os.fspath(path), "w") as container:
@@ -225,6 +236,8 @@ def write_frames(path: Path, pictures: Sequence[Any], *, size: tuple[int, int] |
 
 
 def _frame(picture: Any, size: tuple[int, int] | None, pixel_format: str) -> av.VideoFrame:
+    if isinstance(picture, av.VideoFrame):
+        return picture
     if size is None and pixel_format != "yuv444p":
         return av.VideoFrame.from_ndarray(picture, "rgb24")
     width, height = size or picture.shape[1::-1]

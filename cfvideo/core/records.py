@@ -63,7 +63,7 @@ class Reading:
     threads: decoders in this process, where `workers` is 0. workers: decoder processes, which may crash or hang.
     timeout_seconds: a worker that takes longer over one row is killed. worker_rows, worker_bytes: one that has read
         or holds more is replaced.
-    packets: folder where what a scan finds of a video is kept for the next visit; None keeps nothing.
+    packets: folder where what a scan finds of a video may be kept for later visits; None keeps nothing.
     known_bad: content hash of an index -> row -> (status, cause) of what is not worth opening.
     """
 

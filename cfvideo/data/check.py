@@ -4,7 +4,7 @@
 |---|---|
 | ok | every frame that was asked for decodes |
 | short | as ok, but fewer frames than wanted |
-| truncated | as ok, but the file ends before its container says so |
+| truncated | as ok, but the file ends before its container says so, or as no whole stream does |
 | missing, refused, no_video, undecodable | see DecodeError |
 | timeout, crashed | the decoder hung or died over it, twice |
 
@@ -65,7 +65,7 @@ class Check:
         """Hex digest of all that the answers depend on but the files themselves."""
         asked = {"index": self.index.content_hash, "num_decoded": self.num_decoded, "min_frames": self.min_frames,
                  "decoder": self.reading.decoder, "max_frame_pixels": self.reading.max_frame_pixels,
-                 "timeout_seconds": self.reading.timeout_seconds, "version": 1}
+                 "timeout_seconds": self.reading.timeout_seconds, "version": 2}
         return hashlib.sha256(canonical_json(asked).encode("ascii")).hexdigest()
 
     @property

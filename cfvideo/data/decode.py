@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from cfvideo.core.errors import DecodeError
 from cfvideo.core.media import Media
 from cfvideo.data.decoders.fenced import NAMES as FENCED
 from cfvideo.data.decoders.fenced import fenced_frames
 from cfvideo.data.media_file import MediaError
-from cfvideo.data.pixels import Crop, Frames, Painter, Resize, same_size
+from cfvideo.data.painter import Painter
+from cfvideo.data.pixels import Crop, Frames, Resize, same_size
 from cfvideo.data.video_reader import VideoReader, reading
 
 MAX_PIXELS = 16_777_216
@@ -43,7 +42,7 @@ class VideoInfo:
     num_frames: what can be decoded. width, height: as displayed, pixels. codec, container: FFmpeg's names.
     transposed: the display swaps the axes of the stored pictures (turned by 90 or 270 degrees).
     counted: packets do not tell the frames of this file apart, so that all of it was decoded to count them.
-    truncated: the file ends in the middle of a frame.
+    truncated: the file ends early.
     """
 
     num_frames: int
@@ -58,7 +57,7 @@ class VideoInfo:
 
 def read_frames(path: Media, *, choose: Choose, resize: Resize = same_size, max_pixels: int = MAX_PIXELS,
                 row: int = -1, name: str | None = None, decoder: str = "pyav", crop: Crop | None = None,
-                packets: Path | None = None) -> Frames:
+                packets: Path | None = None, keep: bool = True) -> Frames:
     """Decode chosen frames of one file, upright, RGB: uint8 [T, H, W, 3] in the order of the chosen numbers.
 
     Args:
@@ -70,19 +69,20 @@ def read_frames(path: Media, *, choose: Choose, resize: Resize = same_size, max_
         row, name: how errors name the sample.
         decoder: what decodes where it is exact: decord, torchcodec; all other names mean PyAV.
         crop: the square that is kept of every frame; None keeps all.
-        packets: folder where what a scan finds is kept for the next visit; it changes the time, never the result.
+        packets: folder of what scans found on earlier visits; it changes the time, never the result.
+        keep: whether what is found now is kept there for the next visit.
 
     Raises:
         DecodeError: the file cannot be opened, or not all chosen frames can be decoded undamaged.
         ConfigError: the decoder is not installed.
     """
     return decode_frames(path, choose=choose, resize=resize, max_pixels=max_pixels, row=row, name=name,
-                         decoder=decoder, crop=crop, packets=packets).frames
+                         decoder=decoder, crop=crop, packets=packets, keep=keep).frames
 
 
 def decode_frames(path: Media, *, choose: Choose, resize: Resize = same_size, max_pixels: int = MAX_PIXELS,
                   row: int = -1, name: str | None = None, decoder: str = "pyav", crop: Crop | None = None,
-                  packets: Path | None = None) -> Decoded:
+                  packets: Path | None = None, keep: bool = True) -> Decoded:
     """`read_frames`, with the name of what decoded them."""
     once = _Once(choose)
     try:
@@ -90,8 +90,9 @@ def decode_frames(path: Media, *, choose: Choose, resize: Resize = same_size, ma
             frames = fenced_frames(decoder, path, choose=once, resize=resize, max_pixels=max_pixels)
             if frames is not None:
                 return Decoded(frames if crop is None else _cropped(frames, crop), decoder)
-        with reading(path, max_pixels=max_pixels, packets=packets) as video:
-            return Decoded(_chosen(video, once, Painter(resize, crop)), "pyav")
+        with reading(path, max_pixels=max_pixels, packets=packets, keep=keep) as video:
+            numbers = once(video.num_frames)
+            return Decoded(_painted(video, numbers, Painter(numbers, resize, crop)), "pyav")
     except MediaError as error:
         raise DecodeError(row, name or str(path), error.status, error.cause) from error
 
@@ -117,20 +118,19 @@ def _cropped(frames: Frames, crop: Crop) -> Frames:
     return frames[:, top:top + side, left:left + side]
 
 
-def _chosen(video: VideoReader, choose: Choose, painter: Painter) -> Frames:
-    numbers = choose(video.num_frames)
-    pictures = video.frames(set(numbers), painter.paint)
-    return painter.orient(np.stack([pictures[number] for number in numbers]))
+def _painted(video: VideoReader, numbers: Sequence[int], painter: Painter) -> Frames:
+    video.decode(set(numbers), painter.paint)
+    return painter.finished()
 
 
 def probe(path: Media, *, max_pixels: int = MAX_PIXELS, row: int = -1, name: str | None = None) -> VideoInfo:
     """Scan a file and decode its first frame. Raises DecodeError as `read_frames` does."""
-    painter = Painter(same_size)
+    painter = Painter([0], same_size)
     try:
         with reading(path, max_pixels=max_pixels) as video:
-            height, width = _chosen(video, lambda num_frames: [0], painter).shape[1:3]
+            height, width = _painted(video, [0], painter).shape[1:3]
             return VideoInfo(num_frames=video.num_frames, width=width, height=height, codec=video.codec,
                              container=video.container, transposed=painter.transposed,
-                             counted=video.table.frames is None, truncated=video.table.truncated)
+                             counted=video.table.frames is None, truncated=video.truncated)
     except MediaError as error:
         raise DecodeError(row, name or str(path), error.status, error.cause) from error

@@ -1,8 +1,8 @@
 """Whether a media file ends before its own container says it does, as a broken download leaves it.
 
 FFmpeg reads such files without a word, up to the last whole packet. With B-frames the pictures at the very end then
-have gaps between them, so a reader must know. Only containers that state their length can tell: mp4, mov, mkv, webm
-and avi; streams (MPEG-TS, MPEG-PS, FLV) cannot.
+have gaps between them, so a reader must know. Containers that state their length tell: mp4, mov, mkv, webm, avi and
+asf; for streams see `stream_end.py`.
 """
 
 from __future__ import annotations
@@ -12,18 +12,21 @@ from typing import BinaryIO
 
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"moof", b"free", b"skip", b"wide", b"styp", b"sidx", b"mfra", b"uuid")
 _MP4_MEDIA = (b"moov", b"mdat", b"moof")
+_ASF_HEADER, _ASF_DATA = (bytes.fromhex(start + "b2758e66cf11a6d900aa0062ce6c") for start in ("3026", "3626"))
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
 def is_cut_short(file: BinaryIO, size_bytes: int) -> bool:
     """Compare the length that the container states with the file's; leaves the file at its start."""
-    head = _read_at(file, 0, 12)
+    head = _read_at(file, 0, 16)
     if head[4:8] in _MP4_BOXES:
         end = _mp4_end(file, size_bytes)
     elif head[:4] == _EBML:
         end = _matroska_end(file)
     elif head[:4] == b"RIFF":
         end = _riff_end(file, size_bytes)
+    elif head == _ASF_HEADER:
+        end = _asf_end(file)
     else:
         end = 0
     file.seek(0)
@@ -76,3 +79,11 @@ def _riff_end(file: BinaryIO, size_bytes: int) -> int:
             break
         position += 8 + size
     return position
+
+
+def _asf_end(file: BinaryIO) -> int:
+    """End of the data object, which follows the header; 0 where it was written as a stream (ASF specification, 5.1)."""
+    start = int.from_bytes(_read_at(file, 16, 8), "little")
+    head = _read_at(file, start, 24)
+    size = int.from_bytes(head[16:], "little")
+    return start + size if head[:16] == _ASF_DATA and size else 0

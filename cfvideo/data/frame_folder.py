@@ -13,7 +13,6 @@ from cfvideo.core.media import Media, MediaPart
 from cfvideo.data.frame_files import FrameGap, frame_names
 from cfvideo.data.media_file import MediaError
 from cfvideo.data.packet_plan import PacketTable
-from cfvideo.data.pixels import Frames
 from cfvideo.data.video_reader import VideoReader
 
 if TYPE_CHECKING:
@@ -37,12 +36,13 @@ class FrameFolder(VideoReader):
             raise MediaError("undecodable", f"the list names frames {part.offset} to {part.offset + part.length}, but "
                                             f"the folder holds {len(names)}")
         self.num_frames, self.codec, self.container = len(self._names), "mjpeg", "folder"
-        numbers = range(self.num_frames)
+        numbers, self.truncated = range(self.num_frames), False
         self.table = PacketTable(times=numbers, keys=numbers, frames=numbers, truncated=False)
 
-    def frames(self, wanted: Collection[int], paint: Paint) -> dict[int, Frames]:
-        """Decode frames by number and paint each. Raises MediaError where one is missing or damaged."""
-        return {number: paint(self._decoded_file(self._names[number])) for number in sorted(set(wanted))}
+    def decode(self, wanted: Collection[int], paint: Paint) -> None:
+        """Decode frames by number and have each painted. Raises MediaError where one is missing or damaged."""
+        for number in sorted(set(wanted)):
+            paint(number, self._decoded_file(self._names[number]))
 
     def _decoded_file(self, name: bytes) -> VideoFrame:
         from av import FFmpegError, Packet

@@ -12,7 +12,7 @@ from cfvideo.core.errors import DecodeError
 from cfvideo.core.media import Media
 from cfvideo.data.clip_sampling import uniform_starts
 from cfvideo.data.media_file import MediaError
-from cfvideo.data.pixels import Frames, display_orientation
+from cfvideo.data.pixels import display_orientation
 from cfvideo.data.video_reader import VideoReader, reading
 
 if TYPE_CHECKING:
@@ -33,14 +33,12 @@ class _Look:
     size: tuple[int, int] = (0, 0)
     orientation: str = "upright"
     times: list[int | None] = field(default_factory=list)
-    nothing: Frames = field(default_factory=lambda: np.zeros((0, 0, 3), np.uint8))
 
-    def paint(self, frame: VideoFrame) -> Frames:
+    def note(self, number: int, frame: VideoFrame) -> None:
         self.times.append(frame.pts)
         turned = display_orientation(frame)
         self.orientation = _TURNS.get(turned, "mirrored")
         self.size = (frame.height, frame.width) if turned[0] else (frame.width, frame.height)
-        return self.nothing
 
 
 def examine(path: Media, *, num_decoded: int, max_pixels: int, row: int = -1, name: str | None = None
@@ -62,7 +60,7 @@ def examine(path: Media, *, num_decoded: int, max_pixels: int, row: int = -1, na
     look = _Look()
     try:
         with reading(path, max_pixels=max_pixels) as video:
-            video.frames(set(_spread(video.num_frames, num_decoded)), look.paint)
+            video.decode(set(_spread(video.num_frames, num_decoded)), look.note)
             return _facts(video, look)
     except MediaError as error:
         raise DecodeError(row, name or str(path), error.status, error.cause) from error
@@ -79,7 +77,7 @@ def _facts(video: VideoReader, look: _Look) -> dict[str, Any]:
     return {"codec": video.codec, "container": video.container, "width": width, "height": height,
             "num_frames": video.num_frames, "variable_rate": has_variable_rate(_times(video, look)),
             "orientation": look.orientation, "counted": video.table.frames is None,
-            "truncated": video.table.truncated}
+            "truncated": video.truncated}
 
 
 def _times(video: VideoReader, look: _Look) -> list[int | None]:

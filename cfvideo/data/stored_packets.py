@@ -18,7 +18,8 @@ from cfvideo.data.media_file import MediaError
 from cfvideo.data.packet_index import PacketColumns, PacketIndex
 from cfvideo.data.packet_plan import PacketTable
 from cfvideo.data.packet_sources import ScannedPackets
-from cfvideo.data.pixels import Painter, same_size
+from cfvideo.data.painter import Painter
+from cfvideo.data.pixels import same_size
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -100,4 +101,6 @@ def looks_like(frame: VideoFrame) -> tuple[object, ...]:
     """All of a decoded frame that its painted picture depends on; only upright ones are alike."""
     upright = frame.side_data.get("DISPLAYMATRIX") is None
     tags = (frame.pts, frame.format.name, int(frame.colorspace), int(frame.color_range))
-    return *tags, upright or object(), Painter(same_size).paint(frame).tobytes()
+    painter = Painter([0], same_size)
+    painter.paint(0, frame)
+    return *tags, upright or object(), painter.finished().tobytes()

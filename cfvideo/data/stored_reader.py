@@ -8,12 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
-
 from cfvideo.data.media_file import MediaError, open_regular
 from cfvideo.data.packet_index import Fingerprint, PacketIndex, load, save
 from cfvideo.data.packet_sources import PacketSource, ScannedPackets
-from cfvideo.data.pixels import Frames
 from cfvideo.data.stored_packets import StoredPackets, columns_of, looks_like
 from cfvideo.data.video_reader import VideoReader, container_reading
 
@@ -33,21 +30,22 @@ class StoredReader(VideoReader):
         super().__init__(source)
         self._path, self._max_pixels = path, max_pixels
 
-    def frames(self, wanted: Collection[int], paint: Paint) -> dict[int, Frames]:
+    def decode(self, wanted: Collection[int], paint: Paint) -> None:
         import av
 
         try:
-            return super().frames(wanted, paint)
+            super().decode(wanted, paint)
         except (MediaError, av.FFmpegError):
             with container_reading(self._path, self._max_pixels) as (_, reader):
-                return reader.frames(wanted, paint)
+                reader.decode(wanted, paint)
 
 
 @contextmanager
-def indexed_reading(path: Path, max_pixels: int, packets: Path) -> Iterator[VideoReader]:
-    """Frames of a file whose packets may be known from an earlier visit; what is found out is kept for the next.
+def indexed_reading(path: Path, max_pixels: int, packets: Path, *, keep: bool) -> Iterator[VideoReader]:
+    """Frames of a file whose packets may be known from an earlier visit.
 
-    packets: folder of packet indexes. Raises MediaError, av.FFmpegError or OSError.
+    packets: folder of packet indexes. keep: what is found out is kept for the next visit; the number of frames always
+    is where it took a decode of the whole file. Raises MediaError, av.FFmpegError or OSError.
     """
     file, found = open_regular(path)
     with file:
@@ -57,7 +55,7 @@ def indexed_reading(path: Path, max_pixels: int, packets: Path) -> Iterator[Vide
             yield StoredReader(StoredPackets(file, index, max_pixels=max_pixels), path, max_pixels)
             return
         with container_reading(path, max_pixels, index.num_frames if index is not None else None) as (source, reader):
-            if index is None:
+            if index is None and (keep or reader.table.frames is None):
                 made = _made(file, fingerprint, source, reader, max_pixels)
                 if Fingerprint.of(path.stat()) == fingerprint:
                     save(packets, path, made)
@@ -78,12 +76,11 @@ def _first_frames(reader: VideoReader) -> list[tuple[object, ...]] | None:
 
     seen: list[tuple[object, ...]] = []
 
-    def paint(frame: VideoFrame) -> Frames:
+    def paint(number: int, frame: VideoFrame) -> None:
         seen.append(looks_like(frame))
-        return np.empty(0, np.uint8)
 
     try:
-        reader.frames(range(min(reader.num_frames, _COMPARED_FRAMES)), paint)
+        reader.decode(range(min(reader.num_frames, _COMPARED_FRAMES)), paint)
     except (MediaError, av.FFmpegError):
         return None
     return seen

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from cfvideo.core.media import Media, MediaPart
 from cfvideo.data.media_file import MediaError, is_folder, open_video
 from cfvideo.data.packet_sources import PacketSource, ScannedPackets
-from cfvideo.data.pixels import Frames
+from cfvideo.data.stream_end import CONTAINERS as STREAMS
+from cfvideo.data.stream_end import Gaps
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-    Paint = Callable[[VideoFrame], Frames]
+    Paint = Callable[[int, VideoFrame], None]
 
 # Decoders in which dropping unwanted non-reference pictures is bit-exact. libdav1d, for one, loses shown frames.
 _SKIPPING_DECODERS = ("h264", "hevc")
@@ -28,12 +29,13 @@ class VideoReader:
     """Frames of one open file. Made by `reading`, valid inside its `with` block.
 
     table: the packets. num_frames: how many frames the file truly has. codec, container: FFmpeg's names.
+    truncated: the file ends early.
     """
 
     def __init__(self, source: PacketSource, num_frames: int | None = None) -> None:
         """num_frames: where it is known from an earlier visit; it is found out otherwise."""
         self._source, self._decoder, self.table = source, source.decoder, source.table
-        self.codec, self.container = source.codec, source.container
+        self.codec, self.container, self.truncated = source.codec, source.container, source.table.truncated
         if self.table.frames is not None:
             num_frames = len(self.table.frames)
         elif num_frames is None:
@@ -45,19 +47,23 @@ class VideoReader:
     def _everything(self) -> range:
         return range(len(self.table.times))
 
-    def frames(self, wanted: Collection[int], paint: Paint) -> dict[int, Frames]:
-        """Decode frames by number and paint each. Raises MediaError where one is missing or damaged."""
+    def decode(self, wanted: Collection[int], paint: Paint) -> None:
+        """Decode frames by number and have each painted; some of them twice, where the first attempt fails.
+
+        Raises MediaError where one is missing or damaged.
+        """
         import av
 
         if self.table.frames is None:
-            return self._gathered(enumerate(self._decoded([self._everything()])), set(wanted), paint)
+            self._hand_over(enumerate(self._decoded([self._everything()])), wanted, paint)
+            return
         needed = frozenset(self.table.frames[number] for number in wanted)
         try:
-            return self._gathered(self._numbered(wanted, self.table.runs(wanted), needed), set(wanted), paint)
+            self._hand_over(self._numbered(wanted, self.table.runs(wanted), needed), wanted, paint)
         except (MediaError, av.FFmpegError):
             # A key frame that needs its past after all (a wrong flag, gradual refresh): the slow way is always right.
             start_to_last = [range(max(needed) + 1)]
-            return self._gathered(self._numbered(wanted, start_to_last, None), set(wanted), paint)
+            self._hand_over(self._numbered(wanted, start_to_last, None), wanted, paint)
 
     def _numbered(self, wanted: Iterable[int], runs: list[range], needed: frozenset[int] | None
                   ) -> Iterator[tuple[int, VideoFrame]]:
@@ -74,21 +80,19 @@ class VideoReader:
                 raise MediaError("undecodable", f"the key frame before frame {number} is none")
             yield number, frame
 
-    def _gathered(self, decoded: Iterable[tuple[int, VideoFrame]], wanted: set[int], paint: Paint
-                  ) -> dict[int, Frames]:
-        gathered: dict[int, Frames] = {}
-        damaged = False
+    def _hand_over(self, decoded: Iterable[tuple[int, VideoFrame]], wanted: Collection[int], paint: Paint) -> None:
+        missing, damaged = set(wanted), False
         for number, frame in decoded:
             # What follows a concealed picture is built on it, up to the next key frame.
             damaged = frame.is_corrupt or (damaged and not frame.key_frame)
-            if number in wanted:
+            if number in missing:
                 if damaged:
                     raise MediaError("undecodable", f"frame {number} of {self.num_frames} is damaged")
-                gathered[number] = paint(frame)
-                if len(gathered) == len(wanted):
-                    return gathered
-        lost = min(wanted - gathered.keys())
-        raise MediaError("undecodable", f"frame {lost} of {self.num_frames} cannot be decoded")
+                paint(number, frame)
+                missing.discard(number)
+                if not missing:
+                    return
+        raise MediaError("undecodable", f"frame {min(missing)} of {self.num_frames} cannot be decoded")
 
     def _decoded(self, runs: list[range], needed: frozenset[int] | None = None) -> Iterator[VideoFrame]:
         """Frames of packet ranges (ascending, apart), each range decoded on its own.
@@ -99,20 +103,27 @@ class VideoReader:
         skipping = needed is not None and self.codec in _SKIPPING_DECODERS
         if decoder.is_open:
             decoder.flush_buffers()
-        decoder.skip_frame, left_out = "DEFAULT", False
+        decoder.skip_frame, left_out, gaps = "DEFAULT", False, Gaps()
         for position, packet in self._source.packets(runs):
             unwanted = skipping and needed is not None and position not in needed
             if unwanted is not left_out:
                 decoder.skip_frame, left_out = "NONREF" if unwanted else "DEFAULT", unwanted
-            yield from decoder.decode(packet)
+            for frame in decoder.decode(packet):
+                gaps.note(frame.pts)
+                yield frame
             if position in lasts:
-                yield from self._drained()
+                yield from self._drained(gaps)
 
-    def _drained(self) -> Iterator[VideoFrame]:
+    def _drained(self, gaps: Gaps) -> Iterator[VideoFrame]:
         # Behind a cut, what the decoder still holds back for reordering may have gaps between.
-        if self.table.frames is not None or not self.table.truncated:
-            yield from self._decoder.decode(None)
-            self._decoder.flush_buffers()
+        if self.table.frames is None and self.table.truncated:
+            return
+        frames = self._decoder.decode(None)
+        self._decoder.flush_buffers()
+        if self.table.frames is None and self.container in STREAMS:
+            whole = gaps.num_before_cut([frame.pts for frame in frames])
+            self.truncated, frames = whole < len(frames), frames[:whole]
+        yield from frames
 
 
 @contextmanager
@@ -128,10 +139,10 @@ def container_reading(path: Media, max_pixels: int, num_frames: int | None = Non
 
 
 @contextmanager
-def reading(path: Media, *, max_pixels: int, packets: Path | None = None) -> Iterator[VideoReader]:
+def reading(path: Media, *, max_pixels: int, packets: Path | None = None, keep: bool = True) -> Iterator[VideoReader]:
     """Open a video for reading: a file, a part of one, a folder of frames. Raises MediaError for all that is wrong.
 
-    packets: folder of packet indexes; what is found out about the file is kept there, and used the next time.
+    packets: folder of packet indexes; what is known of the file is used. keep: what is found out is kept there.
     """
     import av
 
@@ -143,7 +154,7 @@ def reading(path: Media, *, max_pixels: int, packets: Path | None = None) -> Ite
         elif packets is not None and not isinstance(path, MediaPart):
             from cfvideo.data.stored_reader import indexed_reading
 
-            with indexed_reading(path, max_pixels, packets) as reader:
+            with indexed_reading(path, max_pixels, packets, keep=keep) as reader:
                 yield reader
         else:
             with container_reading(path, max_pixels) as (_, reader):

@@ -52,7 +52,7 @@ def test_tasks(task: Task) -> None:
 def test_methods_give_the_same_pictures(task: Task) -> None:
     found = np.asarray(ours(task))
     assert found.shape == (192, CROP_PX, CROP_PX, 3)
-    assert floor(task) == len(set(task.numbers))
+    floor(task)  # raises where a frame is missing
     if why_not("decord_scaled", task) is None:
         theirs = np.asarray(decord_scaled(task))
         assert theirs.shape == found.shape

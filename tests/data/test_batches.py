@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +169,36 @@ def test_eval_batches_do_not_depend_on_threads_or_batch_size(index: Index) -> No
     for threads, batch_rows in ((2, 4), (4, 1), (2, 5), (1, 7)):
         batches = all_eval(index, [0, 1, 2, 3, 4], threads=threads, batch_rows=batch_rows)
         assert torch.equal(torch.cat([batch.data[batch.valid] for batch in batches]), reference)
+
+
+def by_row(batches: Iterable[Batch]) -> dict[int, Any]:
+    """What every row gave: its data and validity, and how its failure is called."""
+    found: dict[int, Any] = {}
+    for batch in batches:
+        failures = {failure.row: (failure.status, failure.cause) for failure in batch.failures}
+        for row in sorted(set(batch.rows.tolist()) - {-1}):
+            assert row not in found
+            items = np.flatnonzero(batch.rows == row)
+            found[row] = (batch.data[items].numpy().tobytes(), batch.valid[items].tolist(), failures.get(row))
+    return found
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3, 7])
+def test_shards_of_rows_give_together_what_one_process_gives(index: Index, world_size: int) -> None:
+    """Any rank of any world: bytes, validity and failures of a row are its own, whatever shard it comes in."""
+    view, rows = VIEW | {"short_edge_px": 40, "flip": True}, list(range(10))
+    shards = [rows[rank::world_size] for rank in range(world_size)]
+
+    def trained(shard: list[int], batch_rows: int) -> dict[int, Any]:
+        steps = [draws(shard[start:start + batch_rows], 2) for start in range(0, len(shard), batch_rows)]
+        return by_row(train_batches(index, steps, view=view, seed=5, reading=Reading()))
+
+    for batches_of in (lambda shard, batch_rows: by_row(all_eval(index, shard, batch_rows=batch_rows)), trained):
+        together: dict[int, Any] = {}
+        for rank, shard in enumerate(shards):
+            together |= batches_of(shard, 2 + rank % 2)
+        assert together == batches_of(rows, 4)
+        assert [row for row, (_, valid, _) in sorted(together.items()) if all(valid)] == list(range(5))
 
 
 def test_bad_rows_of_an_eval_batch(index: Index) -> None:

@@ -51,7 +51,8 @@ def masters(folder: Path) -> tuple[list[Path], dict[str, list[Path]]]:
         orders[order].write_text(f"FAULT {order}")
     return good, {
         "short": [write_video(folder / "short.mp4", Recipe(num_frames=MIN_FRAMES - 1, size=(32, 32)))],
-        "truncated": [cut(large, folder / "cut.mp4", 0.9)],
+        "truncated": [cut(large, folder / "cut.mp4", 0.9),
+                      cut(write_kind(folder, "ts_open_gop"), folder / "cut.ts", 0.7)],
         "no_video": [write_audio_only(folder / "only_sound.mp4")],
         "refused": [huge],
         "undecodable": [folder / "empty.mp4", folder / "text.mp4", folder / "noise.webm", folder / "playlist.mp4",

@@ -171,7 +171,7 @@ def test_decord_decodes_in_worker_processes_and_every_batch_tells(video: Video) 
 
 def test_pictures_of_another_shape_are_not_believed() -> None:
     with pytest.raises(Unexpected, match="expected"):
-        Resizer(same_size).add([0, 1], np.zeros((1, 8, 8, 3), np.uint8), (8, 8))
+        Resizer([0, 1], same_size).add([0, 1], np.zeros((1, 8, 8, 3), np.uint8), (8, 8))
 
 
 def test_a_reader_that_counts_other_frames_is_not_believed(video: Video) -> None:

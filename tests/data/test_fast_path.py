@@ -16,7 +16,7 @@ from cfvideo.core.errors import DecodeError
 from cfvideo.core.index import Index
 from cfvideo.core.records import Draws, Reading
 from cfvideo.data import video_reader
-from cfvideo.data.batches import train_batches
+from cfvideo.data.batches import eval_batches, thumbnails, train_batches
 from cfvideo.data.decode import read_frames
 from cfvideo.data.packet_index import Fingerprint, PacketIndex, file_of, load
 from cfvideo.data.pixels import short_edge
@@ -106,7 +106,7 @@ def test_a_file_that_changed_behind_its_fingerprint_is_an_error_or_read_through_
 def test_a_damaged_store_does_no_harm(video: Video, tmp_path: Path) -> None:
     path = video("gop12")
     read_frames(path, choose=lambda _: [1], packets=tmp_path)
-    file_of(tmp_path, path).write_bytes(b"cfpk0001 and rubbish")
+    file_of(tmp_path, path).write_bytes(b"cfpk0002 and rubbish")
     assert numbers_of(read_frames(path, choose=lambda _: [9], packets=tmp_path)) == [9]
     assert kept(path, tmp_path) is not None
 
@@ -160,6 +160,22 @@ def test_what_fails_without_the_container_is_tried_with_it(video: Video, tmp_pat
     read_frames(video("gop12"), choose=lambda _: [0], packets=tmp_path)
     with mock.patch("cfvideo.data.stored_packets._read", side_effect=video_reader.MediaError("undecodable", "test")):
         assert numbers_of(read_frames(video("gop12"), choose=lambda _: [33], packets=tmp_path)) == [33]
+
+
+@pytest.mark.parametrize(("kind", "counted"), [("gop12", False), ("mkv", False), ("ts", True), ("avi_mpeg4", True)])
+def test_only_rows_that_come_again_are_kept_unless_they_had_to_be_counted(video: Video, tmp_path: Path, kind: str,
+                                                                          counted: bool) -> None:
+    path = video(kind)
+    index = Index.build(paths=[path.name.encode()], sizes=[path.stat().st_size], labels=[[0]], label_names=["a"],
+                        root=path.parent)
+    view, reading = {"num_frames": 4, "frame_stride": 1, "short_edge_px": 40, "crop_px": 32, "flip": True}, Reading(
+        packets=tmp_path)
+    list(eval_batches(index, np.array([0]), view=view, num_views=2, batch_rows=1, reading=reading))
+    list(thumbnails(index, [0], height_px=32, reading=reading))
+    list(train_batches(index, [Draws(np.array([0]), np.array([0]))], view=view, seed=1, reading=reading))
+    assert (kept(path, tmp_path) is not None) is counted
+    list(train_batches(index, [Draws(np.array([0]), np.array([1]))], view=view, seed=1, reading=reading))
+    assert kept(path, tmp_path) is not None
 
 
 def test_nothing_stays_open(video: Video, tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ def box(kind: bytes, size: int, *, stated: int | None = None) -> bytes:
 
 
 FTYP = box(b"ftyp", 16)
+# GUIDs of ASF's header and data objects as bytes.
+ASF_HEADER = b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"
+ASF_DATA = b"\x36" + ASF_HEADER[1:]
 
 
 @pytest.mark.parametrize(("data", "is_cut"), [
@@ -38,6 +41,10 @@ FTYP = box(b"ftyp", 16)
     (b"\x1a\x45\xdf\xa3\x84abcd\x18\x53\x80\x67\x40\x05abcd", True),
     (b"\x1a\x45\xdf\xa3\x84abcd\x18\x53\x80\x67\x01" + b"\xff" * 7 + b"abcd", False),  # of unknown length
     (b"\x1a\x45\xdf\xa3\x84ab", False),
+    (ASF_HEADER + struct.pack("<Q", 30) + bytes(6) + ASF_DATA + struct.pack("<Q", 60) + bytes(36), False),
+    (ASF_HEADER + struct.pack("<Q", 30) + bytes(6) + ASF_DATA + struct.pack("<Q", 60) + bytes(35), True),
+    (ASF_HEADER + struct.pack("<Q", 30) + bytes(6) + ASF_DATA + struct.pack("<Q", 0) + bytes(35), False),  # a stream
+    (ASF_HEADER + struct.pack("<Q", 30) + bytes(6) + ASF_DATA[:9], False),  # not ours to judge
     (b"\x47" * 188, False),
     (b"", False),
 ])
@@ -47,8 +54,8 @@ def test_is_cut_short(data: bytes, is_cut: bool) -> None:
     assert file.tell() == 0
 
 
-@pytest.mark.parametrize("kind", ["gop12", "fragmented", "mov", "mkv", "vp9", "avi_mpeg4", "avi_mjpeg", "ts"])
+@pytest.mark.parametrize("kind", ["gop12", "fragmented", "mov", "mkv", "vp9", "avi_mpeg4", "avi_mjpeg", "asf", "ts"])
 def test_whole_files_are_whole(video: Callable[[str], Path], kind: str) -> None:
     data = video(kind).read_bytes()
     assert not is_cut_short(io.BytesIO(data), len(data))
-    assert is_cut_short(io.BytesIO(data[:-40]), len(data) - 40) or kind in ("fragmented", "ts")
+    assert is_cut_short(io.BytesIO(data[:-40]), len(data) - 40) or kind in ("fragmented", "asf", "ts")

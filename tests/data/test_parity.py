@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -18,7 +20,7 @@ from cfvideo.data.decode import decode_frames, read_frames
 from cfvideo.data.decoders import dali_backend
 from cfvideo.data.decoders.survey import survey
 from cfvideo.data.pixels import short_edge
-from tests.synthetic import RECIPES, Recipe, cut, damaged, numbers_of, remux, write_frames, write_video
+from tests.synthetic import RECIPES, Recipe, cut, damaged, numbers_of, overstated, remux, write_frames, write_video
 
 Video = Callable[[str], Path]
 has_decord = pytest.mark.skipif(importlib.util.find_spec("decord") is None, reason="decord is not installed")
@@ -94,6 +96,20 @@ def test_cut_and_damaged_files_give_right_frames_or_an_error(video: Video, tmp_p
             outcomes.add("read")
             assert numbers_of(found.frames) == [3]
     assert {"read", "undecodable"} <= outcomes <= {"read", "undecodable", "no_video"}
+
+
+@pytest.mark.parametrize("kind", ["gop12", "gop250", "avi_mpeg4", "avi_h264"])
+@pytest.mark.parametrize("decoder", ["pyav", "decord"])
+@pytest.mark.parametrize("stated", [480, 7])
+def test_a_header_that_states_another_number_of_frames(video: Video, tmp_path: Path, decoder: str, kind: str,
+                                                       stated: int) -> None:
+    if importlib.util.find_spec("decord") is None and decoder == "decord":
+        pytest.skip("decord is not installed")
+    path = overstated(video(kind), tmp_path / f"x{video(kind).suffix}", stated)
+    with av.open(os.fspath(path)) as container:
+        assert container.streams.video[0].frames == stated
+    for pick in picks(48):
+        assert numbers_of(read_frames(path, choose=lambda _, pick=pick: pick, decoder=decoder)) == pick
 
 
 @pytest.mark.parametrize("decoder", ["decord", "torchcodec"])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from cfvideo.data.decode import probe, read_frames
-from cfvideo.data.pixels import Painter, fixed_height, short_edge
+from cfvideo.data.painter import Painter
+from cfvideo.data.pixels import fixed_height, short_edge
 from tests.synthetic import number_of, write_frames, write_kind
 
 FIRST = [0]
@@ -80,15 +84,15 @@ def test_a_crop_is_the_part_of_the_picture_as_displayed(tmp_path: Path, name: st
 
 def test_planar_pictures_are_the_packed_ones(tmp_path: Path) -> None:
     """swscale's two ways from the same pixels to RGB: within 1 level, and hardly ever apart."""
-    from av import VideoFrame
     from av.video.reformatter import VideoReformatter
 
     rng = np.random.default_rng(3)
     for size in ((340, 256), (85, 63)):
-        frame = VideoFrame.from_ndarray(rng.integers(0, 256, (size[1], size[0], 3)).astype(np.uint8), "rgb24")
+        frame = av.VideoFrame.from_ndarray(rng.integers(0, 256, (size[1], size[0], 3)).astype(np.uint8), "rgb24")
         frame = VideoReformatter().reformat(frame, format="yuv420p")
-        painter = Painter(short_edge(40))
-        painted = painter.orient(painter.paint(frame)[None])[0].astype(int)
+        painter = Painter([7], short_edge(40))
+        painter.paint(7, frame)
+        painted = painter.finished()[0].astype(int)
         packed = VideoReformatter().reformat(frame, *short_edge(40)(*size), "rgb24", interpolation=0x46002)
         reference = packed.to_ndarray().astype(int)
         assert np.abs(painted - reference).max() <= 1
@@ -101,10 +105,10 @@ def test_planar_pictures_are_the_packed_ones(tmp_path: Path) -> None:
 MATRIX = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
 
 
-def to_rgb(yuv: tuple[int, int, int], matrix: str, full: bool) -> NDArray[np.float64]:
-    """The standard's own arithmetic for one 8-bit colour."""
+def to_rgb(yuv: Sequence[Any], matrix: str, full: bool) -> NDArray[np.float64]:
+    """The standard's own arithmetic for 8-bit colours: numbers or arrays of them."""
     kr, kb = MATRIX[matrix]
-    y, u, v = (float(value) for value in yuv)
+    y, u, v = (np.asarray(value, np.float64) for value in yuv)
     y, u, v = (y, u - 128, v - 128) if full else ((y - 16) * 255 / 219, (u - 128) * 255 / 224, (v - 128) * 255 / 224)
     red, blue = y + 2 * (1 - kr) * v, y + 2 * (1 - kb) * u
     green = (y - kr * red - kb * blue) / (1 - kr - kb)
@@ -126,10 +130,13 @@ def test_matrix_and_range_are_the_files_own(tmp_path: Path, tag: int, matrix: st
 
 # --- scaling ----------------------------------------------------------------------------------------------------
 
-def triangle_weights(source: int, target: int) -> NDArray[np.float64]:
-    """Antialiased bilinear weights [target, source]: a triangle as wide as the scale, as torchvision antialiases."""
+def triangle_weights(source: int, target: int, shift: float = 0.0) -> NDArray[np.float64]:
+    """Antialiased bilinear weights [target, source]: a triangle as wide as the scale, as torchvision antialiases.
+
+    shift: how far the samples lie right of, or below, the middle of their cells, in cells.
+    """
     scale = source / target
-    centres = (np.arange(target) + 0.5) * scale - 0.5
+    centres = (np.arange(target) + 0.5) * scale - 0.5 - shift
     weights = np.clip(1 - np.abs(np.arange(source) - centres[:, None]) / max(scale, 1.0), 0, None)
     return weights / weights.sum(axis=1, keepdims=True)
 
@@ -149,3 +156,40 @@ def test_scaling_filters_the_whole_footprint(tmp_path: Path, size: tuple[int, in
     error = (small - reference)[2:-2, 2:-2]  # at the border, filters differ in what they take to lie outside
     assert np.abs(error).max() < 1.0
     assert abs(error.mean()) < 0.1  # no darkening
+
+
+# Where a sample of 4:2:0 chroma lies in its cell of 2 x 2 pixels: how far right of and below its middle, in cells. The
+# key is H.264's chroma_sample_loc_type (ITU-T H.264, figure E-1), None a file that does not say.
+SITING = {None: (-0.25, 0.0), 0: (-0.25, 0.0), 1: (0.0, 0.0), 2: (-0.25, -0.25), 3: (0.0, -0.25), 4: (-0.25, 0.25),
+          5: (0.0, 0.25)}
+
+
+@pytest.mark.parametrize("siting", SITING)
+@pytest.mark.parametrize("px", [96, 48, 32, 71])
+def test_chroma_lies_where_the_file_says(tmp_path: Path, siting: int | None, px: int) -> None:
+    """Coloured noise on grey, losslessly stored, against the float reference: within 1 level."""
+    rng, grey, (width, height) = np.random.default_rng(5), 125, (128, 96)
+    chroma = rng.integers(90, 166, (2, height // 2, width // 2)).astype(np.uint8)
+    planes = np.concatenate([np.full(width * height, grey, np.uint8), chroma.ravel()]).reshape(-1, width)
+    said = {} if siting is None else {"x264-params": f"chromaloc={siting}"}
+    path = write_frames(tmp_path / "x.mp4", [av.VideoFrame.from_ndarray(planes, "yuv420p")], size=(width, height),
+                        pixel_format="yuv420p", options={"qp": "0", **said})
+    small = read_frames(path, choose=lambda n: FIRST, resize=short_edge(px))[0]
+    across, down = SITING[siting]
+    rows, columns = (triangle_weights(source, target, shift) for source, target, shift in zip(
+        chroma.shape[1:], small.shape[:2], (down, across), strict=True))
+    u, v = np.einsum("yh,xw,chw->cyx", rows, columns, chroma.astype(np.float64))
+    reference = np.stack(to_rgb((np.full_like(u, grey), u, v), "bt601", False), axis=-1)
+    error = np.abs(small - reference)[2:-2, 2:-2]
+    assert error.max() <= 1.0
+
+
+def test_pixel_aspect_ratios_are_ignored(tmp_path: Path) -> None:
+    """As by decord, torchcodec and PyTorchVideo: sizes count stored pixels."""
+    pictures = [np.full((48, 64, 3), 90, np.uint8)]
+    wide = write_frames(tmp_path / "x.mp4", pictures, pixel_format="yuv420p", options={"x264-params": "sar=2/1"})
+    with av.open(str(wide)) as container:
+        assert container.streams.video[0].sample_aspect_ratio == 2
+    info = probe(wide)
+    assert (info.width, info.height) == (64, 48)
+    assert read_frames(wide, choose=range, resize=short_edge(24)).shape == (1, 24, 32, 3)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cfvideo.core.errors import ConfigError
+from cfvideo.data.decoders.optional import imported
 from cfvideo.data.decoders.resizing import Unexpected
 from cfvideo.data.decoders.survey import Survey
 
@@ -36,12 +36,8 @@ def is_installed() -> bool:
 
 def load() -> Any:
     """nvidia.dali.experimental.dynamic. Raises ConfigError where DALI is not installed."""
-    try:
-        import nvidia.dali.experimental.dynamic as dynamic
-    except (ImportError, OSError) as error:
-        raise ConfigError(f"DATA.DECODER = 'dali': DALI cannot be imported ({error}); install it with: pip install "
-                          "nvidia-dali-cuda130 (Linux), or set DATA.DECODER to pyav") from error
-    return dynamic
+    return imported("nvidia.dali.experimental.dynamic", decoder="dali",
+                    install="pip install nvidia-dali-cuda130 (Linux)")
 
 
 def unfit(decoder: str, found: Survey) -> str:

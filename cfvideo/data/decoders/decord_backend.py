@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from cfvideo.core.errors import ConfigError
+from cfvideo.data.decoders.optional import imported
 from cfvideo.data.decoders.resizing import Resizer, Unexpected
 from cfvideo.data.decoders.survey import MATROSKA, MP4, Survey
 from cfvideo.data.pixels import Frames, Resize
@@ -26,12 +26,7 @@ _FRAMES_AT_ONCE = 16  # full-size RGB held at a time
 
 def load() -> Any:
     """The package. Raises ConfigError where it is not installed."""
-    try:
-        import decord
-    except (ImportError, OSError) as error:
-        raise ConfigError(f"DATA.DECODER = 'decord': the package cannot be imported ({error}); install it with: "
-                          "pip install decord==0.6.0 (x86-64 only), or set DATA.DECODER to pyav") from error
-    return decord
+    return imported("decord", decoder="decord", install="pip install decord==0.6.0 (x86-64 only)")
 
 
 def unfit(found: Survey) -> str:
@@ -60,7 +55,7 @@ def decode(data: bytes, found: Survey, numbers: Sequence[int], resize: Resize) -
         reader = decord.VideoReader(io.BytesIO(data), num_threads=1)
         if len(reader) != found.num_frames:
             raise Unexpected(f"decord counts {len(reader)} frames, the packets {found.num_frames}")
-        return _resized(reader, found, sorted(set(numbers)), Resizer(resize)).of(numbers)
+        return _resized(reader, found, sorted(set(numbers)), Resizer(numbers, resize)).finished()
     except (decord.DECORDError, IndexError, UnicodeError) as error:
         raise Unexpected(f"decord: {str(error).strip()[:200]}") from error
 

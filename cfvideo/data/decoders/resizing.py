@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cfvideo.data.pixels import Frames, Painter, Resize
+from cfvideo.data.painter import Painter
+from cfvideo.data.pixels import Frames, Resize
 
 
 class Unexpected(Exception):
@@ -14,10 +15,10 @@ class Unexpected(Exception):
 
 
 class Resizer:
-    """Collects frames by number, scaled. The frames are upright already."""
+    """Collects frames by number, scaled; `numbers` may repeat some. The frames are upright already."""
 
-    def __init__(self, resize: Resize) -> None:
-        self._painter, self._pictures = Painter(resize), dict[int, Frames]()
+    def __init__(self, numbers: Sequence[int], resize: Resize) -> None:
+        self._painter = Painter(numbers, resize)
 
     def add(self, numbers: Sequence[int], pictures: Frames, size: tuple[int, int]) -> None:
         """pictures: uint8 [T, H, W, 3], one for each number. size: the (H, W) they must have; else Unexpected."""
@@ -27,8 +28,8 @@ class Resizer:
             raise Unexpected(f"pictures of shape {pictures.shape}, expected {(len(numbers), *size, 3)}")
         for number, picture in zip(numbers, pictures, strict=True):
             frame = VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24")
-            self._pictures[number] = self._painter.paint(frame)
+            self._painter.paint(number, frame)
 
-    def of(self, numbers: Sequence[int]) -> Frames:
-        """uint8 [T, H, W, 3] in the order of `numbers`, repeats allowed."""
-        return self._painter.orient(np.stack([self._pictures[number] for number in numbers]))
+    def finished(self) -> Frames:
+        """uint8 [T, H, W, 3] in the order of `numbers`."""
+        return self._painter.finished()

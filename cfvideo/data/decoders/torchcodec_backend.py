@@ -7,11 +7,10 @@ turned for display, of which torchcodec turns some and mirrors none.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from typing import Any
 
-from cfvideo.core.errors import ConfigError
+from cfvideo.data.decoders.optional import imported, unusable
 from cfvideo.data.decoders.resizing import Resizer, Unexpected
 from cfvideo.data.decoders.survey import Survey
 from cfvideo.data.pixels import Frames, Resize
@@ -19,20 +18,15 @@ from cfvideo.data.pixels import Frames, Resize
 NEEDS_PROCESS = False
 _UPRIGHT = (False, False, False)
 _FRAMES_AT_ONCE = 16
+_INSTALL = ("pip install torchcodec, and FFmpeg's shared libraries with: apt-get install ffmpeg (or conda install "
+            "ffmpeg)")
 
 
 def load() -> Any:
     """torchcodec.decoders. Raises ConfigError where it, or FFmpeg, is not installed."""
-    try:
-        package = importlib.import_module("torchcodec")
-        cause = "" if package.ffmpeg_major_version else "it finds no FFmpeg"
-    except (ImportError, OSError, RuntimeError) as error:
-        cause = next(iter(str(error).strip().splitlines()), repr(error))
-    if cause:
-        raise ConfigError(f"DATA.DECODER = 'torchcodec': the package cannot be used ({cause}); install it with: pip "
-                          "install torchcodec, and FFmpeg's shared libraries with: apt-get install ffmpeg (or conda "
-                          "install ffmpeg), or set DATA.DECODER to pyav")
-    return importlib.import_module("torchcodec.decoders")
+    if not imported("torchcodec", decoder="torchcodec", install=_INSTALL).ffmpeg_major_version:
+        raise unusable("torchcodec", "it finds no FFmpeg", _INSTALL)
+    return imported("torchcodec.decoders", decoder="torchcodec", install=_INSTALL)
 
 
 def unfit(found: Survey) -> str:
@@ -53,7 +47,7 @@ def decode(data: bytes, found: Survey, numbers: Sequence[int], resize: Resize) -
         Unexpected: torchcodec failed, or disagrees with the survey.
     """
     decoders = load()
-    wanted, resizer = sorted(set(numbers)), Resizer(resize)
+    wanted, resizer = sorted(set(numbers)), Resizer(numbers, resize)
     try:
         reader = decoders.VideoDecoder(data, stream_index=found.stream, dimension_order="NHWC", seek_mode="exact",
                                        num_ffmpeg_threads=1)
@@ -64,4 +58,4 @@ def decode(data: bytes, found: Survey, numbers: Sequence[int], resize: Resize) -
             resizer.add(some, reader.get_frames_at(some).data.numpy(), (found.height, found.width))
     except (RuntimeError, ValueError, IndexError) as error:
         raise Unexpected(f"torchcodec: {error}") from error
-    return resizer.of(numbers)
+    return resizer.finished()
