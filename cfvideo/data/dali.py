@@ -20,18 +20,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cfvideo.core.batch_assembly import eval_groups, train_groups
 from cfvideo.core.errors import DecodeError
 from cfvideo.core.index import Index
+from cfvideo.core.media_file import MediaError
+from cfvideo.core.picture_views import Window, eval_window, short_edge, train_window
 from cfvideo.core.records import Batch, Draws, Reading
 from cfvideo.data.decoders.dali_backend import decode, unfit
 from cfvideo.data.decoders.resizing import Unexpected
 from cfvideo.data.decoders.survey import Survey, survey
 from cfvideo.data.device_views import device_views, views_of_frames
 from cfvideo.data.jobs import Answer, Job, chooser
-from cfvideo.data.media_file import MediaError
-from cfvideo.data.pixels import short_edge
 from cfvideo.data.row_jobs import Do, decoding, job_of
-from cfvideo.data.transforms import Window, eval_window, statistics_of, train_window
+from cfvideo.data.transforms import statistics_of
 
 # Full-size RGB that one call to DALI may make; batches of large videos are decoded in several calls.
 BYTES_AT_ONCE = 4 << 30
@@ -62,9 +63,8 @@ Item = tuple[int, Mapping[str, Any]]
 def train_batches(index: Index, draws: Iterable[Draws], *, view: Mapping[str, Any], seed: int, reading: Reading
                   ) -> Iterator[Batch]:
     """As `cfvideo.data.batches.train_batches`; `reading.decoder` is dali_gpu or dali_cpu."""
-    groups = ((draw.rows, [(row, {**view, "seed": seed, "epoch": epoch})
-                           for row, epoch in zip(draw.rows.tolist(), draw.epochs.tolist(), strict=True)])
-              for draw in draws)
+    groups = ((rows, [(row, {**view, "seed": seed, "epoch": epoch}) for row, epoch in items])
+              for rows, items in train_groups(draws))
     yield from _batches(index, groups, "train", view, 1, reading)
 
 
@@ -72,9 +72,7 @@ def eval_batches(index: Index, rows: NDArray[np.int64], *, view: Mapping[str, An
                  reading: Reading) -> Iterator[Batch]:
     """As `cfvideo.data.batches.eval_batches`; `reading.decoder` is dali_gpu or dali_cpu."""
     options = {**view, "num_views": num_views}
-    chunks = (rows[start:start + batch_rows] for start in range(0, len(rows), batch_rows))
-    groups = ((np.append(chunk, np.full(batch_rows - len(chunk), -1, np.int64)),
-               [(row, options) for row in chunk.tolist()]) for chunk in chunks)
+    groups = ((padded, [(row, options) for row in chunk]) for padded, chunk in eval_groups(rows, batch_rows))
     yield from _batches(index, groups, "eval", view, num_views, reading)
 
 

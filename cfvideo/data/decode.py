@@ -19,10 +19,11 @@ import numpy as np
 
 from cfvideo.core.errors import DecodeError
 from cfvideo.core.media import Media
+from cfvideo.core.media_file import MediaError
+from cfvideo.core.picture_views import Resize
 from cfvideo.data.decoders.fenced import NAMES as FENCED
 from cfvideo.data.decoders.fenced import fenced_frames
-from cfvideo.data.media_file import MediaError
-from cfvideo.data.pixels import Crop, Frames, Painter, Resize, same_size
+from cfvideo.data.pixels import Crop, Frames, Painter, same_size
 from cfvideo.data.video_reader import VideoReader, reading
 
 MAX_PIXELS = 16_777_216

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import interpolate
 
-from cfvideo.data.transforms import Statistics, Window
+from cfvideo.core.picture_views import Statistics, Window
 
 _FRAMES_AT_ONCE = 32  # floating-point pictures at full size held at a time
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from cfvideo.data.media_file import MediaError, open_regular
+from cfvideo.core.media_file import MediaError, open_regular
 from cfvideo.data.packet_index import Fingerprint, PacketIndex, load, save
 from cfvideo.data.packet_sources import PacketSource, ScannedPackets
 from cfvideo.data.pixels import Frames

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from cfvideo.core.picture_views import fixed_height, short_edge
 from cfvideo.data.decode import probe, read_frames
-from cfvideo.data.pixels import Painter, fixed_height, short_edge
+from cfvideo.data.pixels import Painter
 from tests.synthetic import number_of, write_frames, write_kind
 
 FIRST = [0]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cfvideo.data.pixels import Frames, Painter, Resize
+from cfvideo.core.picture_views import Resize
+from cfvideo.data.pixels import Frames, Painter
 
 
 class Unexpected(Exception):

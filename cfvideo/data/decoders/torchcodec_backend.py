@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from cfvideo.core.errors import ConfigError
+from cfvideo.core.picture_views import Resize
 from cfvideo.data.decoders.resizing import Resizer, Unexpected
 from cfvideo.data.decoders.survey import Survey
-from cfvideo.data.pixels import Frames, Resize
+from cfvideo.data.pixels import Frames
 
 NEEDS_PROCESS = False
 _UPRIGHT = (False, False, False)

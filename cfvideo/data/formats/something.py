@@ -19,10 +19,10 @@ from typing import Any
 
 from cfvideo.core.errors import DataError
 from cfvideo.core.file_names import printable
+from cfvideo.core.formats.list_files import Where, lines_of, text_of
+from cfvideo.core.formats.source import Names, Source, label_id, names_in
 from cfvideo.core.index import Index
 from cfvideo.core.index_columns import ids_of
-from cfvideo.data.formats.source import Names, Source, label_id, names_in
-from cfvideo.data.list_files import Where, lines_of, text_of
 
 _BETWEEN = re.compile(r"[ \t\r\n,]*")
 _LABELS_V1 = ("something-something-v1-labels.csv",)
