@@ -12,7 +12,7 @@ import pytest
 from cfvideo.core.errors import DataError
 from cfvideo.data import formats
 from cfvideo.data.formats import read_index
-from tests.data.format_files import labels_of, names_of, touch, write_list
+from tests.format_files import labels_of, names_of, touch, write_list
 
 # --- kinetics ---------------------------------------------------------------------------------------------------
 
@@ -68,7 +68,7 @@ def test_kinetics_links(tmp_path: Path) -> None:
     (lambda path: path.write_text("x"), "cannot be read"),
     (lambda path: path.mkdir(), "no class folders"),
     (lambda path: touch(path, "1.mp4"), "no class folders"),
-    (lambda path: touch(path, "a/readme.txt"), "no class folder holds a video"),
+    (lambda path: touch(path, "a/readme.txt"), "no class folder holds any video"),
 ])
 def test_kinetics_without_videos(tmp_path: Path, make: Callable[[Path], object], message: str) -> None:
     make(tmp_path / "set")

@@ -13,7 +13,7 @@ from cfvideo.core.errors import DataError, IntegrityError
 from cfvideo.core.formats import list_files
 from cfvideo.core.index import Index
 from cfvideo.data.formats import names_from, read_index, write_parquet
-from tests.data.format_files import labels_of, named_labels_of, names_of, touch, write_list
+from tests.format_files import labels_of, named_labels_of, names_of, touch, write_list
 
 
 def weak(folder: Path, num_rows: int = 100) -> Path:

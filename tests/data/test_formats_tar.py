@@ -17,7 +17,7 @@ from cfvideo.core.index import Index
 from cfvideo.core.media import MediaPart
 from cfvideo.data.decode import read_frames
 from cfvideo.data.formats import read_index
-from tests.data.format_files import named_labels_of, names_of
+from tests.format_files import named_labels_of, names_of
 from tests.synthetic import RECIPES, numbers_of
 
 Video = Callable[[str], Path]

@@ -18,7 +18,7 @@ import pytest
 from cfvideo.core.config import load_run_spec
 from cfvideo.core.index import Index
 from cfvideo.data.formats import read_index
-from tests.data.format_files import touch, write_list
+from tests.format_files import touch, write_list
 from tests.source_tree import ROOT
 
 

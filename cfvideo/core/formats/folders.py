@@ -31,7 +31,8 @@ def read_class_folders(source: Source) -> Index:
             label = label_id(ids, printable(raw), folder / name)
             rows.add(Where(folder / name, line), raw + b"/" + file, [label])
     if not len(rows):
-        raise DataError(f"{folder}: no class folder holds a {kind.noun}; extensions read: {' '.join(kind.extensions)}")
+        raise DataError(f"{folder}: no class folder holds any {kind.noun}; extensions read: "
+                        f"{' '.join(kind.extensions)}")
     return rows.index(names)
 
 

@@ -13,7 +13,7 @@ from cfvideo.core.formats.source import NumberedLabels, Source, is_number
 from cfvideo.core.index import Index
 
 _NUMBER_BEHIND_COMMA = re.compile(rb",[ \t]*-?\d+$")
-_BLANKS = re.compile(rb"[ \t]+")
+BLANKS = re.compile(rb"[ \t]+")
 
 
 class _Form(NamedTuple):
@@ -56,12 +56,12 @@ def _path_and_label(where: Where, line: bytes, form: _Form, kind: MediaKind) -> 
     return path, label[0]
 
 
-def path_and_words(line: bytes, kind: MediaKind) -> tuple[bytes, list[bytes]]:
-    """The path and the words behind it. A path that ends as a sample's name does may hold blanks."""
-    for blank in _BLANKS.finditer(line):
-        if kind.has_name(line[:blank.start()]):
-            return line[:blank.start()], line[blank.end():].split()
+def path_and_rest(line: bytes, kind: MediaKind, *, separators: re.Pattern[bytes] = BLANKS) -> tuple[bytes, bytes]:
+    """The path and what stands behind it. A path that ends as a sample's name does may hold blanks, others may not."""
+    for gap in separators.finditer(line):
+        if kind.has_name(line[:gap.start()]):
+            return line[:gap.start()], line[gap.end():]
     if kind.has_name(line):
-        return line, []
-    path, *words = line.split()
-    return path, words
+        return line, b""
+    path, *rest = BLANKS.split(line, 1)
+    return path, rest[0] if rest else b""

@@ -32,7 +32,8 @@ class SourceSpec:
 
     format: str = knob("weak_labels", "how the data set lies on disk: a folder of class folders (kinetics), JSON lines "
                        "with path and tags (weak_labels), what tools/build_index.py made (index), ...; "
-                       "cfvideo/data/formats/README.md and cfimage/formats/README.md show each", choices=FORMATS, neutral=True)
+                       "cfvideo/data/formats/README.md and cfimage/formats/README.md show each", choices=FORMATS,
+                       neutral=True)
     path: str = knob("", "the folder (kinetics, folder, tar), the shards (tar) or the list file; empty D_CF.PATH: as "
                      "D_PRE", neutral=True)
     root: str = knob("", "folder that the list's paths start from; empty: the list's own folder", neutral=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cfvideo.core.errors import DataError
 from cfvideo.core.file_names import printable
 from cfvideo.core.formats.list_files import Where, lines_of
-from cfvideo.core.formats.lists import path_and_words
+from cfvideo.core.formats.lists import path_and_rest
 from cfvideo.core.formats.source import NumberedLabels, Source, is_number
 from cfvideo.core.index import Index
 
@@ -23,7 +23,8 @@ def read_mmaction2_offset(source: Source) -> Index:
 def _read_mmaction2(source: Source, *, with_offset: bool) -> Index:
     labels, rows = NumberedLabels(source.label_names), source.rows(with_parts=True)
     for where, line in lines_of(source.path):
-        path, numbers = path_and_words(line, source.kind)
+        path, rest = path_and_rest(line, source.kind)
+        numbers = rest.split()
         offset, length = 0, -1
         if not source.kind.has_name(path):
             offset, length, numbers = _frames(where, line, numbers, with_offset)
