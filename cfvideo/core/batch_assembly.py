@@ -15,9 +15,9 @@ from cfvideo.core.records import Batch, Draws
 
 
 class RowViews(NamedTuple):
-    """float32 [n, ...], the views of one row, what decoded them, and the class that a pretext task gave them."""
+    """float32 [n, ..., C], the views of one row, what decoded them, and the class that a pretext task gave them."""
 
-    views: NDArray[np.float32]
+    views: torch.Tensor
     decoder: str
     target: int = -1
 
@@ -36,19 +36,21 @@ def eval_groups(rows: NDArray[np.int64], batch_rows: int) -> Iterator[tuple[NDAr
 
 
 def assembled(rows: NDArray[np.int64], results: Sequence[RowViews | DecodeError], num_views: int,
-              shape: Sequence[int], *, channel_axis: int = 0, with_targets: bool = False) -> Batch:
+              shape: Sequence[int], *, channel_axis: int = 0, with_targets: bool = False,
+              device: torch.device | None = None) -> Batch:
     """Batch of len(rows) * num_views items; rows past the results are padding. Memory is channels-last.
 
-    shape: of one item; channel_axis: which of its axes are the channels. with_targets: the items' classes come too.
+    shape: of one item; channel_axis: which of its axes the channels are. with_targets: the items' classes come too.
+    device: where the data is put; None: the CPU.
     """
     channels, rest = shape[channel_axis], [size for axis, size in enumerate(shape) if axis != channel_axis]
-    buffer = np.zeros((len(rows), num_views, *rest, channels), np.float32)
+    buffer = torch.zeros(len(rows), num_views, *rest, channels, device=device)
     valid, targets = np.zeros((len(rows), num_views), np.bool_), np.full((len(rows), num_views), -1, np.int64)
     for i, found in enumerate(results):
         if not isinstance(found, DecodeError):
-            buffer[i], valid[i] = np.moveaxis(found.views, 1 + channel_axis, -1), True
+            buffer[i], valid[i] = found.views, True
             targets[i] = found.target
-    data = torch.from_numpy(buffer).flatten(0, 1).movedim(-1, 1 + channel_axis)
+    data = buffer.flatten(0, 1).movedim(-1, 1 + channel_axis)
     return Batch(rows=np.repeat(rows, num_views), views=np.tile(np.arange(num_views), len(rows)), data=data,
                  valid=valid.reshape(-1), failures=tuple(one for one in results if isinstance(one, DecodeError)),
                  decoders=Counter(one.decoder for one in results if not isinstance(one, DecodeError)),

@@ -1,11 +1,32 @@
-"""NVIDIA DALI, where it is installed."""
+"""NVIDIA DALI, where it is installed, and how batches are handed to it whatever they hold."""
 
 from __future__ import annotations
 
 import importlib.util
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
+
+import torch
 
 from cfvideo.core.errors import ConfigError
+
+# Full-size RGB that one call to DALI may make; larger batches are decoded in several calls.
+BYTES_AT_ONCE = 4 << 30
+
+
+class Decodable(Protocol):
+    """A row that DALI may decode."""
+
+    @property
+    def decoded_bytes(self) -> int:
+        """Size of its pictures, decoded whole."""
+
+
+Plan = TypeVar("Plan", bound=Decodable)
+
+
+class Undecoded(Exception):
+    """DALI could not decode a batch, or something in it."""
 
 
 def is_installed() -> bool:
@@ -31,3 +52,37 @@ def resolved(decoder: str, device_type: str) -> str:
     ConfigError where DALI is not installed."""
     load()
     return ("dali_gpu" if device_type == "cuda" else "dali_cpu") if decoder == "dali" else decoder
+
+
+def decoded_each(plans: Sequence[Plan], decode: Callable[[Sequence[Plan]], list[torch.Tensor]]
+                 ) -> list[torch.Tensor | None]:
+    """What `decode` makes of every plan, portion by portion; None for those that it cannot decode.
+
+    decode: plans -> a tensor each; raises Undecoded where one of them fails all. Those portions go one by one.
+    """
+    return [tensor for portion in portions(plans) for tensor in _of_portion(portion, decode)]
+
+
+def _of_portion(plans: Sequence[Plan], decode: Callable[[Sequence[Plan]], list[torch.Tensor]]
+                ) -> Iterator[torch.Tensor | None]:
+    try:
+        yield from decode(plans)
+    except Undecoded:
+        if len(plans) == 1:
+            yield None
+        else:
+            for plan in plans:
+                yield from _of_portion([plan], decode)
+
+
+def portions(plans: Sequence[Plan]) -> Iterator[list[Plan]]:
+    """Consecutive plans that one call may decode, at least one of them each."""
+    portion, held = list[Plan](), 0
+    for plan in plans:
+        if portion and held + plan.decoded_bytes > BYTES_AT_ONCE:
+            yield portion
+            portion, held = [], 0
+        portion.append(plan)
+        held += plan.decoded_bytes
+    if portion:
+        yield portion

@@ -95,8 +95,8 @@ class Modality:
     thumbnails(index, rows, *, height_px, reading): uint8 [H, W, 3] pictures, None where undecodable.
     resolved_decoder(decoder, device_type): what a word of DATA.DECODER stands for on this machine; ConfigError where
         it is not installed.
-    pretext_classes(task): how many classes the views of a TASK make of themselves (Batch.targets); 0 for labels, and
-        where the modality has no such task.
+    pretext_classes(task, view): how many classes the views of a TASK make of themselves (Batch.targets); 0 for labels,
+        and where the modality has no such task.
     """
 
     name: str
@@ -107,4 +107,4 @@ class Modality:
     sample_shape: Callable[[Mapping[str, Any]], tuple[int, ...]]
     thumbnails: Callable[..., Iterable[NDArray[np.uint8] | None]]
     resolved_decoder: Callable[[str, str], str] = lambda decoder, device_type: decoder
-    pretext_classes: Callable[[str], int] = lambda task: 0
+    pretext_classes: Callable[[str, Mapping[str, Any]], int] = lambda task, view: 0

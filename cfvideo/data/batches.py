@@ -105,5 +105,5 @@ def _views(index: Index, row: int, kind: str, options: Mapping[str, Any], num_vi
         answer = do(job_of(index, row, kind, options, reading))
     except DecodeError as error:
         return error
-    clips = normalised(answer.frames, statistics_of(options))
-    return RowViews(np.stack(np.split(clips, num_views, axis=1)), answer.facts.get("decoder", "pyav"))
+    clips = torch.from_numpy(normalised(answer.frames, statistics_of(options))).movedim(0, -1)
+    return RowViews(clips.reshape(num_views, -1, *clips.shape[1:]), answer.facts.get("decoder", "pyav"))

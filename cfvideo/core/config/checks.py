@@ -42,11 +42,15 @@ def contradictions(spec: RunSpec) -> Iterator[Contradiction]:
     yield from _sources(spec)
     yield from _targets(spec)
     yield from _finetune(spec)
-    further = [(f"MORE_N_PRE.{own}", network) for own, network in spec.more_n_pre.items()]
-    for name, network in (("N_PRE", spec.n_pre), ("N_CF", spec.n_cf), *further):
+    for name, network in _networks(spec):
         yield from _architecture(name, network)
         yield from _clip(name, network)
         yield from _solver(name, network)
+
+
+def _networks(spec: RunSpec) -> list[tuple[str, NetworkSpec]]:
+    further = [(f"MORE_N_PRE.{own}", network) for own, network in spec.more_n_pre.items()]
+    return [("N_PRE", spec.n_pre), ("N_CF", spec.n_cf), *further]
 
 
 def _run(spec: RunSpec) -> Iterator[Contradiction]:
@@ -84,6 +88,10 @@ def _proxies(spec: RunSpec) -> Iterator[Contradiction]:
     if spec.n_cf.weights:
         yield Contradiction(("N_CF.WEIGHTS",), "N_CF.WEIGHTS is set, but N_cf is trained from scratch on the clusters: "
                             "leave it out; tools/evaluate.py judges a finished network")
+    pretext = [name for name, network in _networks(spec) if network.task != "labels"]
+    if spec.modality == "video" and pretext:
+        yield Contradiction((f"{pretext[0]}.TASK", "MODALITY"), f"{pretext[0]}.TASK: pretext tasks are for images: "
+                            "leave it out, or set MODALITY image")
     if spec.n_cf.task != "labels":
         yield Contradiction(("N_CF.TASK",), f"N_CF.TASK {spec.n_cf.task}: N_cf learns cluster ids: leave it out, or "
                             "set N_PRE.TASK")
@@ -148,6 +156,23 @@ def _clip(name: str, network: NetworkSpec) -> Iterator[Contradiction]:
     if network.clip.crop_px > network.clip.short_edge_px:
         yield Contradiction((crop, edge), f"{crop} {network.clip.crop_px} does not fit into {edge} "
                             f"{network.clip.short_edge_px}: make the crop smaller or the edge longer")
+    area, key = network.clip.crop_area, f"{name}.CLIP.CROP_AREA"
+    if area and (len(area) != 2 or not 0 < area[0] <= area[1]):
+        yield Contradiction((key,), f"{key} {list(area)} is no least and largest share of a picture: give two numbers "
+                            "above 0 in order, [0.08, 1.0], or [] for random squares of one size")
+    if network.task == "jigsaw":
+        yield from _puzzle(name, network)
+
+
+def _puzzle(name: str, network: NetworkSpec) -> Iterator[Contradiction]:
+    clip, key = network.clip, f"{name}.CLIP"
+    if clip.patch_px > clip.cell_px:
+        yield Contradiction((f"{key}.PATCH_PX", f"{key}.CELL_PX"), f"{key}.PATCH_PX {clip.patch_px} does not fit into "
+                            f"{key}.CELL_PX {clip.cell_px}: make the patch smaller or the cell larger")
+    if 3 * clip.cell_px > clip.short_edge_px:
+        yield Contradiction((f"{key}.CELL_PX", f"{key}.SHORT_EDGE_PX"), f"{key}.CELL_PX {clip.cell_px}: 3 x 3 cells do "
+                            f"not fit into {key}.SHORT_EDGE_PX {clip.short_edge_px}: make the cells smaller or the "
+                            "edge longer")
 
 
 def _solver(name: str, network: NetworkSpec) -> Iterator[Contradiction]:
