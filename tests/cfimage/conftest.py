@@ -11,7 +11,8 @@ from cfimage.formats import read_index
 from cfvideo.core.index import Index
 from tests.cfimage.pictures import encoded, smooth
 
-BAD = {"c/1_cut.jpg": "undecodable", "c/2_text.png": "undecodable", "c/3_pipe.jpg": "refused", "c/4_huge.jpg": "refused"}
+BAD = {"c/1_cut.jpg": "undecodable", "c/2_text.png": "undecodable", "c/3_pipe.jpg": "refused",
+       "c/4_huge.jpg": "refused"}
 MAX_PIXELS = 300 * 200
 
 

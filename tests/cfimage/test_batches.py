@@ -32,7 +32,8 @@ def evaluated(index: Index, decoder: str = "pillow", rows: Any = None, num_views
               threads: int = 2, known_bad: Any = None, **view: Any) -> list[Batch]:
     rows = np.arange(index.num_rows) if rows is None else np.array(rows, np.int64)
     reading = Reading(decoder=decoder, threads=threads, max_frame_pixels=MAX_PIXELS, known_bad=known_bad or {})
-    return list(eval_batches(index, rows, view=VIEW | view, num_views=num_views, batch_rows=batch_rows, reading=reading))
+    return list(eval_batches(index, rows, view=VIEW | view, num_views=num_views, batch_rows=batch_rows,
+                             reading=reading))
 
 
 def trained(index: Index, decoder: str = "pillow", rows: Any = None, epoch: int = 0, seed: int = 3, threads: int = 2,
@@ -91,7 +92,8 @@ def test_evaluation_does_not_depend_on_threads_or_batches(index: Index) -> None:
 
     reference = of(evaluated(index, threads=1))
     for threads, batch_rows in ((2, 4), (4, 1), (2, 12)):
-        torch.testing.assert_close(of(evaluated(index, threads=threads, batch_rows=batch_rows)), reference, rtol=0, atol=0)
+        found = of(evaluated(index, threads=threads, batch_rows=batch_rows))
+        torch.testing.assert_close(found, reference, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("task", ["labels", "rotnet", "jigsaw"])
@@ -157,7 +159,8 @@ def test_thumbnails(index: Index) -> None:
 
 
 def test_a_consumer_that_stops_leaves_no_thread(index: Index) -> None:
-    batches = eval_batches(index, np.arange(12), view=VIEW, num_views=1, batch_rows=1, reading=Reading(decoder="pillow"))
+    reading = Reading(decoder="pillow")
+    batches = eval_batches(index, np.arange(12), view=VIEW, num_views=1, batch_rows=1, reading=reading)
     next(batches)
     batches.close()  # type: ignore[attr-defined]  # a generator
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
