@@ -60,7 +60,7 @@ def batches(index: Index, groups: Iterable[tuple[NDArray[np.int64], Sequence[tup
     device = torch.device("cuda" if reading.decoder == "dali_gpu" else "cpu")
     with closing(in_order(groups, work, threads=reading.threads)) as results:
         for rows, found in results:
-            views = list(_finished(index, found, reading.decoder, statistics))
+            views = _finished(index, found, reading.decoder, statistics)
             yield assembled(rows, views, num_views, device=device, **assembly)
 
 

@@ -35,7 +35,7 @@ def eval_groups(rows: NDArray[np.int64], batch_rows: int) -> Iterator[tuple[NDAr
         yield np.pad(chunk, (0, batch_rows - len(chunk)), constant_values=-1), chunk.tolist()
 
 
-def assembled(rows: NDArray[np.int64], results: Sequence[RowViews | DecodeError], num_views: int,
+def assembled(rows: NDArray[np.int64], results: Iterable[RowViews | DecodeError], num_views: int,
               shape: Sequence[int], *, channel_axis: int = 0, with_targets: bool = False,
               device: torch.device | None = None) -> Batch:
     """Batch of len(rows) * num_views items; rows past the results are padding. Memory is channels-last.
@@ -46,12 +46,14 @@ def assembled(rows: NDArray[np.int64], results: Sequence[RowViews | DecodeError]
     channels, rest = shape[channel_axis], [size for axis, size in enumerate(shape) if axis != channel_axis]
     buffer = torch.zeros(len(rows), num_views, *rest, channels, device=device)
     valid, targets = np.zeros((len(rows), num_views), np.bool_), np.full((len(rows), num_views), -1, np.int64)
+    failures, decoders = list[DecodeError](), Counter[str]()
     for i, found in enumerate(results):
-        if not isinstance(found, DecodeError):
-            buffer[i], valid[i] = found.views, True
-            targets[i] = found.target
+        if isinstance(found, DecodeError):
+            failures.append(found)
+        else:
+            buffer[i], valid[i], targets[i] = found.views, True, found.target
+            decoders[found.decoder] += 1
     data = buffer.flatten(0, 1).movedim(-1, 1 + channel_axis)
     return Batch(rows=np.repeat(rows, num_views), views=np.tile(np.arange(num_views), len(rows)), data=data,
-                 valid=valid.reshape(-1), failures=tuple(one for one in results if isinstance(one, DecodeError)),
-                 decoders=Counter(one.decoder for one in results if not isinstance(one, DecodeError)),
+                 valid=valid.reshape(-1), failures=tuple(failures), decoders=decoders,
                  targets=targets.reshape(-1) if with_targets else None)

@@ -128,7 +128,7 @@ def test_a_file_that_lost_its_content_is_one_invalid_row(index: Index) -> None:
 
 def test_large_videos_are_decoded_in_portions(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = evaluated(index, "dali_cpu", rows=[0, 1, 6], batch_rows=3)
-    monkeypatch.setattr(dali, "BYTES_AT_ONCE", 1)
+    monkeypatch.setattr(dali_library, "BYTES_AT_ONCE", 1)
     assert_alike(evaluated(index, "dali_cpu", rows=[0, 1, 6], batch_rows=3), expected, worst_levels=0)
 
 
