@@ -9,6 +9,7 @@ from cfvideo.core.errors import ConfigError
 from cfvideo.core.specs import NetworkSpec, ProbeSpec, RunSpec, SourceSpec
 
 _NUM_STAGES = 4  # res2 ... res5
+_SIZED = ("r2plus1d", "resnet")  # architectures whose sizes are BLOCKS and WIDTHS
 
 
 @dataclass(frozen=True)
@@ -143,12 +144,12 @@ def _architecture(name: str, network: NetworkSpec) -> Iterator[Contradiction]:
     for word, sizes, default in (("BLOCKS", network.blocks, NetworkSpec.blocks),
                                  ("WIDTHS", network.widths, NetworkSpec.widths)):
         keys = (f"{name}.{word}", f"{name}.ARCH")
-        if network.arch == "r2plus1d" and len(sizes) != _NUM_STAGES:
-            yield Contradiction(keys, f"{keys[0]} {list(sizes)} has {len(sizes)} numbers, and {keys[1]} r2plus1d takes "
-                                f"{_NUM_STAGES}: give one for each of res2 ... res5")
-        if network.arch != "r2plus1d" and sizes != default:
+        if network.arch in _SIZED and len(sizes) != _NUM_STAGES:
+            yield Contradiction(keys, f"{keys[0]} {list(sizes)} has {len(sizes)} numbers, and {keys[1]} {network.arch} "
+                                f"takes {_NUM_STAGES}: give one for each of res2 ... res5")
+        if network.arch not in _SIZED and sizes != default:
             yield Contradiction(keys, f"{keys[1]} {network.arch} fixes its own {word.lower()}, so {keys[0]} "
-                                f"{list(sizes)} would be ignored: leave it out, or set {keys[1]} r2plus1d")
+                                f"{list(sizes)} would be ignored: leave it out, or set {keys[1]} r2plus1d or resnet")
 
 
 def _clip(name: str, network: NetworkSpec) -> Iterator[Contradiction]:
