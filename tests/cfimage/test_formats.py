@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 
 from cfimage import formats
 from cfimage.formats import read_index
 from cfvideo.core.errors import DataError
+from cfvideo.core.formats.index_file import write_parquet
 from cfvideo.core.index import Index
 from cfvideo.core.specs import FORMATS
 from cfvideo.data.formats import FORMATS as VIDEO_FORMATS
@@ -186,6 +188,11 @@ def test_voc_has_several_labels_and_difficult_ones_that_a_test_ignores(voc: Voc)
     assert labels_of(test) == [[1], []]
     assert [test.ignored_of(row).tolist() for row in (0, 1)] == [[], [0, 1]]
     assert read("voc", folder / "test.txt", root=folder.parent).num_missing == 2
+    test.save(folder / "test.arrow")
+    assert read("index", folder / "test.arrow").ignored.tolist() == [[1, 0], [1, 1]]
+    write_parquet(test, folder / "test.parquet")
+    metadata = pyarrow.parquet.read_schema(folder / "test.parquet").metadata
+    assert json.loads(metadata[b"cfvideo.ignored"]) == [[1, 0], [1, 1]]
 
 
 @pytest.mark.parametrize(("changes", "message"), [

@@ -42,8 +42,10 @@ def names_from(file: Path) -> Names:
 
 
 def write_parquet(index: Index, file: Path) -> None:
-    """The index's columns as Parquet, for other tools; label names and content hash are in the file's metadata."""
+    """The index's columns as Parquet, for other tools; label names, what a test ignores and the content hash are in the
+    file's metadata."""
     import pyarrow.parquet
 
-    metadata = {"cfvideo.label_names": json.dumps(index.label_names), "cfvideo.content_hash": index.content_hash}
+    metadata = {"cfvideo.label_names": json.dumps(index.label_names), "cfvideo.content_hash": index.content_hash,
+                "cfvideo.ignored": json.dumps(index.ignored.tolist())}
     pyarrow.parquet.write_table(index.table.replace_schema_metadata(metadata), os.fspath(file), row_group_size=1 << 20)
