@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -89,6 +90,32 @@ def test_from_a_pretext_task_to_a_report(data: Path, tmp_path: Path, task: str, 
         assert [(line["path"], line["status"]) for line in csv.DictReader(file)] == [("class 1/07.jpg", "undecodable")]
     page = (out / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/") > 6  # the gallery of clusters shows pictures
+
+
+def test_voc_is_judged_by_svms_on_all_layers_in_one_pass(data: Path, tmp_path: Path) -> None:
+    """Class 2's images of the test split are too difficult to judge: they count neither way, but for other classes."""
+    voc = tmp_path / "VOC2007"
+    lists, pictures = voc / "ImageSets" / "Main", voc / "JPEGImages"
+    lists.mkdir(parents=True)
+    pictures.mkdir()
+    for split, folder in (("trainval", "train"), ("test", "val")):
+        files = sorted((data / folder).rglob("*.jpg"))
+        for number, file in enumerate(files):
+            shutil.copy(file, pictures / f"{split}{number}.jpg")
+        (lists / f"{split}.txt").write_text("".join(f"{split}{number}\n" for number in range(len(files))))
+        for label in range(3):
+            present = 0 if (split, label) == ("test", 2) else 1
+            (lists / f"c{label}_{split}.txt").write_text("".join(
+                f"{split}{number} {present if file.parent.name == f'class {label}' else -1}\n"
+                for number, file in enumerate(files)))
+    go(data, tmp_path / "out", "D_TAR.T.FORMAT", "voc", "D_TAR.T.TRAIN", str(lists / "trainval.txt"), "D_TAR.T.TEST",
+       str(lists / "test.txt"), "PROBE.METHODS", "[svm]", "PROBE.LAYERS", "[res3.grid, res5]", "PROBE.SVM.COSTS",
+       "[1.0]")
+    facts = [manifest["facts"] for _, manifest in manifests(tmp_path / "out", "probe")]
+    assert len(facts) == 3
+    for found in facts:
+        assert found["dims"] == {"res3.grid": 8 * 16 * 16, "res5": 16}
+        assert (found["num_train_rows"], found["num_test_rows"]) == (59, 15)
 
 
 def test_labels_are_a_task_too(data: Path, tmp_path: Path) -> None:
