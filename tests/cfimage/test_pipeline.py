@@ -82,7 +82,7 @@ def test_from_a_pretext_task_to_a_report(data: Path, tmp_path: Path, task: str, 
     ((_, n_cf),) = manifests(out, "train_cf")
     assert n_cf["facts"]["num_rows"] == 59
     for _, extracted in manifests(out, "extract"):
-        assert extracted["facts"]["dim"] == 16
+        assert extracted["facts"]["dims"] == {"res5": 16}
         assert set(extracted["facts"]["decoders"]) == {"pillow"}
     probes = manifests(out, "probe")
     assert {probe["role"] for _, probe in probes} == {f"seed 0: {name} on T" for name in ("untrained", "n_pre", "n_cf")}

@@ -89,10 +89,6 @@ def _proxies(spec: RunSpec) -> Iterator[Contradiction]:
     if spec.n_cf.weights:
         yield Contradiction(("N_CF.WEIGHTS",), "N_CF.WEIGHTS is set, but N_cf is trained from scratch on the clusters: "
                             "leave it out; tools/evaluate.py judges a finished network")
-    pretext = [name for name, network in _networks(spec) if network.task != "labels"]
-    if spec.modality == "video" and pretext:
-        yield Contradiction((f"{pretext[0]}.TASK", "MODALITY"), f"{pretext[0]}.TASK: pretext tasks are for images: "
-                            "leave it out, or set MODALITY image")
     if spec.n_cf.task != "labels":
         yield Contradiction(("N_CF.TASK",), f"N_CF.TASK {spec.n_cf.task}: N_cf learns cluster ids: leave it out, or "
                             "set N_PRE.TASK")
@@ -104,6 +100,10 @@ def _proxies(spec: RunSpec) -> Iterator[Contradiction]:
         if own == "2x":
             yield Contradiction(("MORE_N_PRE.2x",), "MORE_N_PRE.2x: the name is taken by the baseline n_pre_2x: choose "
                                 "another")
+    pretext = [name for name, network in _networks(spec) if network.task != "labels"]
+    if spec.modality == "video" and pretext:
+        yield Contradiction((f"{pretext[0]}.TASK", "MODALITY"), f"{pretext[0]}.TASK: pretext tasks are for images: "
+                            "leave it out, or set MODALITY image")
 
 
 def _clusters(spec: RunSpec) -> Iterator[Contradiction]:

@@ -120,7 +120,8 @@ class Context:
     @lru_cache(maxsize=64)  # noqa: B019  # as above
     def layer_dims(self, name: str, layers: tuple[str, ...]) -> Mapping[str, int]:
         """Numbers per pooled feature of each layer; ConfigError where the network has no such layer."""
-        sample = torch.empty((1, *self.modality.sample_shape(self.view(name))), device="meta")
+        # Features are of untouched samples, whatever the task's own views are.
+        sample = torch.empty((1, *self.modality.sample_shape({**self.view(name), "task": "labels"})), device="meta")
         try:
             pooled = self._shapes_only(name).pooled(sample, layers)
         except ValueError as error:
