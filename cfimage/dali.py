@@ -53,6 +53,7 @@ def batches(index: Index, groups: Iterable[tuple[NDArray[np.int64], Sequence[tup
         try:
             with opened(index, row, reading) as picture:
                 planned = Planned(row, picture, choose(picture.size))
+                picture.check(planned.plan.size)
                 return planned if fits(picture.header) else pillow_views(picture, planned.plan, statistics)
         except DecodeError as error:
             return error

@@ -86,17 +86,21 @@ class Picture:
     """
 
     def __init__(self, content: bytes, *, max_pixels: int = MAX_PIXELS) -> None:
-        self.content = content
+        self.content, self._max_pixels = content, max_pixels
         with _damage_named():
             self._image: Image.Image = Image.open(io.BytesIO(content), formats=DECODERS)
+            self.check(self._image.size)
             width, height = self._image.size
-            if width * height > max_pixels:
-                raise MediaError("refused", f"{width} x {height} is larger than the {max_pixels} pixels that "
-                                            "DATA.MAX_FRAME_PIXELS allows")
             if not isinstance(self._image, JpegImageFile):
                 self._image.load()  # a PNG's EXIF may stand behind its pixels
         self._orientation = _orientation(self._image)
         self.size: Size = (height, width) if self._orientation in _SWAPS_AXES else (width, height)
+
+    def check(self, size: Size) -> None:
+        """MediaError for what is too large, also where a sliver of a picture is scaled by its short edge."""
+        if size[0] * size[1] > self._max_pixels:
+            raise MediaError("refused", f"{size[0]} x {size[1]} is larger than the {self._max_pixels} pixels that "
+                                        "DATA.MAX_FRAME_PIXELS allows")
 
     @property
     def header(self) -> Header:
@@ -108,6 +112,7 @@ class Picture:
 
         quarters: turns by 90 degrees, anticlockwise, of the upright picture; box: the part of it that is kept, then.
         """
+        self.check(size)
         whole = self.size[::-1] if quarters % 2 else self.size
         kept = box or (0, 0, *whole)
         with _damage_named():

@@ -71,7 +71,7 @@ def test_batches_of_one_shape_with_bad_rows_and_padding_invalid_and_zero(index: 
     batches = evaluated(index, num_views=2)
     assert [tuple(batch.data.shape) for batch in batches] == [(10, 3, 32, 32)] * 3
     rows, valid = (np.concatenate([getattr(batch, name) for batch in batches]) for name in ("rows", "valid"))
-    assert rows[::2].tolist() == [*range(12), -1, -1, -1]
+    assert rows[::2].tolist() == [*range(13), -1, -1]
     assert valid.tolist() == [True] * (2 * NUM_GOOD) + [False] * 14
     assert batches[0].views.tolist() == [0, 1] * 5
     assert all(not batch.data[torch.from_numpy(~batch.valid)].any() for batch in batches)
@@ -91,7 +91,7 @@ def test_evaluation_does_not_depend_on_threads_or_batches(index: Index) -> None:
         return torch.cat([batch.data[batch.rows >= 0] for batch in batches])
 
     reference = of(evaluated(index, threads=1))
-    for threads, batch_rows in ((2, 4), (4, 1), (2, 12)):
+    for threads, batch_rows in ((2, 4), (4, 1), (2, 13)):
         found = of(evaluated(index, threads=threads, batch_rows=batch_rows))
         torch.testing.assert_close(found, reference, rtol=0, atol=0)
 
@@ -132,10 +132,10 @@ def test_rotnets_classes_are_the_turns_of_the_pictures(index: Index) -> None:
 def test_bad_rows_have_no_class(index: Index) -> None:
     batch = trained(index, task="jigsaw")
     assert batch.targets is not None
-    assert batch.valid.tolist() == [True] * NUM_GOOD + [False] * 4
+    assert batch.valid.tolist() == [True] * NUM_GOOD + [False] * 5
     assert (batch.targets[~batch.valid] == -1).all()
     assert (batch.targets[batch.valid] >= 0).all()
-    assert tuple(batch.data.shape) == (12, 9, 3, 9, 9)
+    assert tuple(batch.data.shape) == (13, 9, 3, 9, 9)
     assert not batch.data[torch.from_numpy(~batch.valid)].any()
 
 
@@ -160,7 +160,7 @@ def test_thumbnails(index: Index) -> None:
 
 def test_a_consumer_that_stops_leaves_no_thread(index: Index) -> None:
     reading = Reading(decoder="pillow")
-    batches = eval_batches(index, np.arange(12), view=VIEW, num_views=1, batch_rows=1, reading=reading)
+    batches = eval_batches(index, np.arange(13), view=VIEW, num_views=1, batch_rows=1, reading=reading)
     next(batches)
     batches.close()  # type: ignore[attr-defined]  # a generator
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]

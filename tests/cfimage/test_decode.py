@@ -158,6 +158,13 @@ def test_pictures_that_are_too_large_are_refused_before_they_are_decoded(format:
     assert whole(encoded(smooth(64, 32), format)).shape == (32, 64, 3)
 
 
+def test_a_sliver_that_would_be_scaled_to_a_giant_is_refused() -> None:
+    picture = Picture(encoded(smooth(1, 3000)), max_pixels=3000)
+    with pytest.raises(MediaError, match="256 x 768000 is larger than the 3000 pixels") as caught:
+        picture.scaled((256, 768_000))
+    assert caught.value.status == "refused"
+
+
 @pytest.mark.parametrize("side", [5000, 12_000, 60_000])
 def test_a_bomb_is_refused(side: int) -> None:
     """A header of a billion pixels and a few bytes behind it."""
