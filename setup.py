@@ -62,7 +62,8 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["cfvideo*", "cfimage*"]),
-    package_data={"cfvideo": ["py.typed"], "cfvideo.core.report": ["templates/*"], "cfimage": ["py.typed"]},
+    package_data={"cfvideo": ["py.typed"], "cfvideo.core.report": ["templates/*"],
+                  "cfimage": ["py.typed", "jigsaw_permutations.txt"]},
     install_requires=REQUIRED,
     extras_require=EXTRAS,
 )

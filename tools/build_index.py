@@ -4,9 +4,10 @@
     python tools/build_index.py --format kinetics_csv --path k400/train.csv --root k400/train --out k400_train.arrow
     python tools/build_index.py --format sthsth_v2 --path something-something-v2-validation.json \\
         --labels train.arrow --out validation.arrow
+    python tools/build_index.py --modality image --format imagenet --path imagenet/train --out imagenet_train.arrow
 
 Rows, labels, missing files, bytes and the content hash are printed, and the config lines that use the index. Files that
-are missing stay rows. cfvideo/data/formats/README.md shows the true form of every format.
+are missing stay rows. cfvideo/data/formats/README.md and cfimage/formats/README.md show the true form of every format.
 
 Exit codes: 0 done, 2 the command line is wrong or the output cannot be written, 3 the data is missing, empty or not
 what its format says (file and line are named), 5 interrupted (nothing is left behind), 6 an index is damaged.
@@ -18,22 +19,25 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from cfvideo.core.durable import TMP_SUFFIX
 from cfvideo.core.errors import ConfigError, exit_code_of
+from cfvideo.core.formats.index_file import names_from, write_parquet
 from cfvideo.core.index import Index
 from cfvideo.core.interrupt import StopRequest
 from cfvideo.core.screen import Screen
-from cfvideo.data.formats import FORMATS, names_from, read_index, write_parquet
+from cfvideo.core.specs import FORMATS
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--format", required=True, choices=tuple(FORMATS), help="how the data set lies on disk")
+    parser.add_argument("--modality", choices=("video", "image"), default="video", help="what it holds "
+                        "(default: %(default)s)")
+    parser.add_argument("--format", required=True, choices=FORMATS, help="how the data set lies on disk")
     parser.add_argument("--path", required=True, type=Path, help="folder, shards or list file")
     parser.add_argument("--root", type=Path, help="folder that the list's paths start from (default: the list's own)")
     parser.add_argument("--min-rows-per-label", type=int, default=1, metavar="N",
@@ -59,7 +63,7 @@ def build(given: argparse.Namespace, screen: Screen) -> None:
             stop.check()
             bar.update(task, completed=num_rows)
 
-        index = read_index(format=given.format, path=given.path, root=given.root, progress=progress,
+        index = reader(given.modality)(format=given.format, path=given.path, root=given.root, progress=progress,
                            min_rows_per_label=given.min_rows_per_label,
                            label_names=names_from(given.labels) if given.labels else None)
         bar.update(task, completed=index.num_rows)
@@ -67,6 +71,14 @@ def build(given: argparse.Namespace, screen: Screen) -> None:
     write(given, index)
     for line in summary(given, index):
         screen.say(line)
+
+
+def reader(modality: str) -> Callable[..., Index]:
+    if modality == "image":
+        from cfimage.formats import read_index as of_images
+        return of_images
+    from cfvideo.data.formats import read_index as of_videos
+    return of_videos
 
 
 def write(given: argparse.Namespace, index: Index) -> None:

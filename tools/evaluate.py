@@ -29,7 +29,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from cfvideo.core.errors import exit_code_of
 from cfvideo.core.evaluation import Place, Request, evaluate
-from cfvideo.data.formats import names_from
+from cfvideo.core.formats.index_file import names_from
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:

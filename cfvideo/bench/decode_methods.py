@@ -16,10 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from cfvideo.core.picture_views import eval_window, short_edge
 from cfvideo.data.clip_sampling import clip_indices, uniform_starts
 from cfvideo.data.decode import read_frames
-from cfvideo.data.pixels import short_edge
-from cfvideo.data.transforms import eval_window
 from cfvideo.data.video_reader import reading
 
 CLIP_FRAMES = 32

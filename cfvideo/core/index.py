@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -18,21 +18,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from cfvideo.core import index_columns as columns
 from cfvideo.core.errors import DataError, IntegrityError
 from cfvideo.core.file_names import printable, refusal_of_path
-from cfvideo.core.index_columns import (
-    PARTS_SCHEMA,
-    SCHEMA,
-    content_digest,
-    hashed,
-    labels_array,
-    labels_csr,
-    renumbered,
-    single,
-)
+from cfvideo.core.index_columns import PARTS_SCHEMA, SCHEMA
 from cfvideo.core.media import Media, MediaPart
 
-_NAMES, _HASH = b"cfvideo.label_names", b"cfvideo.content_hash"
+_NAMES, _HASH, _IGNORED = b"cfvideo.label_names", b"cfvideo.content_hash", b"cfvideo.ignored"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +35,14 @@ class Index:
         parts also offset and length (int64, bytes or frames; length -1: all of it) and member (its name in a shard).
     label_names: name of every label id.
     root: the folder that paths start from.
+    ignored: int64 [P, 2], (row, label) that a test counts neither as right nor as wrong, in order (VOC's difficult
+        objects); in training such a row is merely one without the label.
     """
 
     table: pa.Table
     label_names: tuple[str, ...]
     root: Path
+    ignored: NDArray[np.int64] = field(default_factory=columns.no_pairs)
 
     def __post_init__(self) -> None:
         if not (self.table.schema.equals(SCHEMA) or self.table.schema.equals(PARTS_SCHEMA)):
@@ -59,19 +54,21 @@ class Index:
         if self.has_parts and self.num_rows and (self._column("offset").to_numpy().min() < 0
                                                  or self._column("length").to_numpy().min() < -1):
             raise ValueError("offsets are 0 or more, lengths -1 (all of it) or more")
+        object.__setattr__(self, "ignored", columns.checked_pairs(self.ignored, self.num_rows, len(self.label_names)))
 
     @classmethod
     def build(cls, *, paths: Iterable[bytes], sizes: Iterable[int], labels: Iterable[Sequence[int]],
               label_names: Sequence[str], root: Path) -> Index:
         """An index from Python values, one of each per row."""
-        columns = [pa.array(values, type=field.type) for values, field in zip((paths, sizes, labels), SCHEMA,
-                                                                              strict=True)]
-        return cls(pa.Table.from_arrays(columns, schema=SCHEMA), tuple(label_names), Path(root))
+        arrays = [pa.array(values, type=column.type)
+                  for values, column in zip((paths, sizes, labels), SCHEMA, strict=True)]
+        return cls(pa.Table.from_arrays(arrays, schema=SCHEMA), tuple(label_names), Path(root))
 
     def relabelled(self, new_ids: NDArray[np.int32], label_names: Sequence[str]) -> Index:
         """The same rows with label i renamed to label_names[new_ids[i]], dropped where new_ids[i] is -1."""
-        labels = labels_array(*renumbered(*self.labels_csr(), new_ids))
-        return Index(self.table.set_column(2, SCHEMA.field("labels"), labels), tuple(label_names), self.root)
+        labels = columns.labels_array(*columns.renumbered(*self.labels_csr(), new_ids))
+        return Index(self.table.set_column(2, SCHEMA.field("labels"), labels), tuple(label_names), self.root,
+                     columns.renumbered_pairs(self.ignored, new_ids))
 
     @property
     def num_rows(self) -> int:
@@ -99,7 +96,7 @@ class Index:
         return int(self.sizes_bytes.clip(0).sum())
 
     def _column(self, name: str) -> pa.Array:
-        return single(self.table, name)
+        return columns.single(self.table, name)
 
     def labels_csr(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """offsets int64 [N + 1], values int32 [M]: row r has the labels values[offsets[r]:offsets[r + 1]]."""
@@ -107,26 +104,24 @@ class Index:
 
     @cached_property
     def _labels_csr(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        return labels_csr(self._column("labels"))
+        return columns.labels_csr(self._column("labels"))
 
     def labels_of(self, row: int) -> NDArray[np.int32]:
         """int32, the labels of one row."""
         offsets, values = self.labels_csr()
         return values[offsets[row]:offsets[row + 1]]
 
+    def ignored_of(self, row: int) -> NDArray[np.int32]:
+        """int32, the labels of one row that a test ignores."""
+        first, last = np.searchsorted(self.ignored[:, 0], (row, row + 1))
+        return self.ignored[first:last, 1].astype(np.int32)
+
     def picked_labels(self, seed: int) -> NDArray[np.int32]:
         """int32 [N]: one label per row, drawn evenly from the row's own by a hash of (seed, row); -1 for no label.
 
         The same whatever the order, the machine or the other rows (paper, supplement C: one hashtag is chosen once).
         """
-        offsets, values = self.labels_csr()
-        counts = np.diff(offsets)
-        picked = np.full(self.num_rows, -1, np.int32)
-        some = np.flatnonzero(counts)
-        draw = hashed(seed, some) >> np.uint64(32)
-        which = (draw * counts[some].astype(np.uint64)) >> np.uint64(32)
-        picked[some] = values[offsets[some] + which.astype(np.int64)]
-        return picked
+        return columns.picked(*self.labels_csr(), seed)
 
     def name_of(self, row: int) -> str:
         """The path of a row, and its member or range of frames, as text for messages and tables."""
@@ -174,13 +169,14 @@ class Index:
 
     @cached_property
     def content_hash(self) -> str:
-        """sha256 (hex) over every column and the names."""
-        return content_digest(self.table, self.label_names)
+        """sha256 (hex) over every column, the names and what is ignored."""
+        return columns.content_digest(self.table, self.label_names, self.ignored)
 
     def save(self, file: Path) -> None:
         """Write the index as one Arrow IPC file."""
         names = json.dumps(self.label_names).encode("ascii")
-        table = self.table.replace_schema_metadata({_NAMES: names, _HASH: self.content_hash.encode("ascii")})
+        table = self.table.replace_schema_metadata({_NAMES: names, _HASH: self.content_hash.encode("ascii"),
+                                                    _IGNORED: json.dumps(self.ignored.tolist()).encode("ascii")})
         with pa.OSFile(os.fspath(file), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
 
@@ -190,7 +186,8 @@ class Index:
         try:
             table = pa.ipc.open_file(pa.memory_map(os.fspath(file))).read_all()
             metadata = table.schema.metadata or {}
-            index = cls(table.replace_schema_metadata(None), tuple(json.loads(metadata[_NAMES])), Path(root))
+            ignored = np.array(json.loads(metadata.get(_IGNORED, b"[]")), np.int64).reshape(-1, 2)
+            index = cls(table.replace_schema_metadata(None), tuple(json.loads(metadata[_NAMES])), Path(root), ignored)
             index.table.validate(full=True)
         except (pa.ArrowException, KeyError, ValueError, IndexError) as error:
             raise IntegrityError(f"{file} is not an index of samples, or it is damaged: {error}") from error

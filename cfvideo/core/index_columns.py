@@ -62,6 +62,37 @@ def renumbered(offsets: NDArray[np.int64], values: NDArray[np.int32], new_ids: N
     return np.cumsum(np.concatenate(counts), dtype=np.int64), np.concatenate(kept)
 
 
+def no_pairs() -> NDArray[np.int64]:
+    """No (row, label) at all."""
+    return np.zeros((0, 2), np.int64)
+
+
+def checked_pairs(pairs: NDArray[np.int64], num_rows: int, num_labels: int) -> NDArray[np.int64]:
+    """(row, label) pairs in order, each once, read-only. Raises ValueError for rows and labels that are not there."""
+    ordered = np.unique(np.asarray(pairs, np.int64).reshape(-1, 2), axis=0)
+    if len(ordered) and (ordered.min() < 0 or (ordered.max(axis=0) >= (num_rows, num_labels)).any()):
+        raise ValueError(f"ignored rows lie in [0, {num_rows}), ignored labels in [0, {num_labels})")
+    ordered.flags.writeable = False
+    return ordered
+
+
+def renumbered_pairs(pairs: NDArray[np.int64], new_ids: NDArray[np.int32]) -> NDArray[np.int64]:
+    """(row, label) with label i replaced by new_ids[i], dropped where that is -1."""
+    renamed = np.stack([pairs[:, 0], new_ids[pairs[:, 1]]], axis=1)
+    return renamed[renamed[:, 1] >= 0]
+
+
+def picked(offsets: NDArray[np.int64], values: NDArray[np.int32], seed: int) -> NDArray[np.int32]:
+    """One label of each row of CSR labels, by a hash of (seed, row); -1 for rows without."""
+    counts = np.diff(offsets)
+    chosen = np.full(len(counts), -1, np.int32)
+    some = np.flatnonzero(counts)
+    draw = hashed(seed, some) >> np.uint64(32)
+    which = (draw * counts[some].astype(np.uint64)) >> np.uint64(32)
+    chosen[some] = values[offsets[some] + which.astype(np.int64)]
+    return chosen
+
+
 def ids_of(names: Sequence[str], where: str = "label_names") -> dict[str, int]:
     """Label name -> id. Raises DataError where a name appears twice."""
     ids = {name: label for label, name in enumerate(names)}
@@ -71,8 +102,9 @@ def ids_of(names: Sequence[str], where: str = "label_names") -> dict[str, int]:
     return ids
 
 
-def content_digest(table: pa.Table, label_names: Sequence[str]) -> str:
-    """sha256 (hex) over the columns and the names. Plain indexes keep the digest they had before parts existed."""
+def content_digest(table: pa.Table, label_names: Sequence[str], ignored: NDArray[np.int64]) -> str:
+    """sha256 (hex) over the columns, the names and what is ignored. Indexes without parts, and those that ignore
+    nothing, keep the digest they had before there were such things."""
     has_parts = len(table.schema) > len(SCHEMA)
     head: list[Any] = ["cfvideo.index.1", table.num_rows, label_names]
     digest = hashlib.sha256(json.dumps([*head, "parts"] if has_parts else head).encode("ascii"))
@@ -83,6 +115,8 @@ def content_digest(table: pa.Table, label_names: Sequence[str]) -> str:
         members = single(table, "member")
         parts += [single(table, "offset").to_numpy(), single(table, "length").to_numpy(),
                   np.diff(offsets_of(members)), bytes_of(members)]
+    if len(ignored):
+        parts += [np.frombuffer(b"ignored", np.uint8), ignored]
     for part in parts:
         digest.update(np.ascontiguousarray(part).view(np.uint8).data)
     return digest.hexdigest()

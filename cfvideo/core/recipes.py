@@ -14,7 +14,17 @@ from cfvideo.core.training.budget import Budget
 def architecture(network: NetworkSpec) -> dict[str, Any]:
     """The arguments of Modality.build_network."""
     return {"arch": network.arch, "blocks": list(network.blocks), "widths": list(network.widths),
-            "midplanes": network.midplanes}
+            "midplanes": network.midplanes, **_task(network)}
+
+
+def view(network: NetworkSpec) -> dict[str, Any]:
+    """What the modality's batches take."""
+    return {**dataclasses.asdict(network.clip), **_task(network)}
+
+
+def _task(network: NetworkSpec) -> dict[str, str]:
+    """A pretext task shapes the head and the training views; labels need nothing said."""
+    return {} if network.task == "labels" else {"task": network.task}
 
 
 def recipe(network: NetworkSpec, name: str, seed: int, *, budget_factor: int = 1) -> Recipe:
@@ -25,7 +35,7 @@ def recipe(network: NetworkSpec, name: str, seed: int, *, budget_factor: int = 1
     solver = network.solver
     optimizer = {"momentum": solver.momentum, "nesterov": solver.nesterov, "weight_decay": solver.weight_decay,
                  "decay_batch_norm": solver.decay_batch_norm}
-    return Recipe(architecture=architecture(network), view=dataclasses.asdict(network.clip),
+    return Recipe(architecture=architecture(network), view=view(network),
                   budget=budget_from(solver, budget_factor), optimizer=optimizer, seed=derived_seed(seed, name),
                   clip_gradient=solver.clip_gradient, sync_batch_norm=solver.sync_batch_norm,
                   precision=solver.precision, memory_format=solver.memory_format, compile=solver.compile)

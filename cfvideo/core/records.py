@@ -28,7 +28,7 @@ class Batch:
     valid: bool [B]; False marks padding and undecodable items, which every reduction leaves out.
     failures: why the undecodable rows of this batch failed.
     decoders: how many of its rows each decoder has decoded, where the modality tells.
-    targets: int64 [B], the class that each view was made to ask for (its rotation, say), where the task is a pretext.
+    targets: int64 [B], the class of each item, where the view itself made it (pretext tasks); -1 where not valid.
     """
 
     rows: NDArray[np.int64]
@@ -41,8 +41,10 @@ class Batch:
 
     def __post_init__(self) -> None:
         lengths = {len(self.rows), len(self.views), len(self.data), len(self.valid)}
+        if self.targets is not None:
+            lengths.add(len(self.targets))
         if len(lengths) != 1:
-            raise ValueError(f"rows, views, data and valid disagree in length: {sorted(lengths)}")
+            raise ValueError(f"rows, views, data, valid and targets disagree in length: {sorted(lengths)}")
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -91,9 +93,10 @@ class Modality:
     build_network(*, num_classes, **network): an uninitialised Backbone.
     sample_shape(view): shape of one item of Batch.data.
     thumbnails(index, rows, *, height_px, reading): uint8 [H, W, 3] pictures, None where undecodable.
-    pretext_classes(task): how many classes a pretext task has.
     resolved_decoder(decoder, device_type): what a word of DATA.DECODER stands for on this machine; ConfigError where
         it is not installed.
+    pretext_classes(task, view): how many classes the views of a TASK make of themselves (Batch.targets); 0 for labels,
+        and where the modality has no such task.
     """
 
     name: str
@@ -104,4 +107,4 @@ class Modality:
     sample_shape: Callable[[Mapping[str, Any]], tuple[int, ...]]
     thumbnails: Callable[..., Iterable[NDArray[np.uint8] | None]]
     resolved_decoder: Callable[[str, str], str] = lambda decoder, device_type: decoder
-    pretext_classes: Callable[[str], int] = lambda task: 0
+    pretext_classes: Callable[[str, Mapping[str, Any]], int] = lambda task, view: 0

@@ -7,7 +7,6 @@ DecodeError.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cfvideo.core.batch_assembly import RowViews, assembled, eval_groups, train_groups
 from cfvideo.core.errors import DecodeError
 from cfvideo.core.index import Index
 from cfvideo.core.records import Batch, Draws, Reading
@@ -27,8 +27,8 @@ from cfvideo.data.pixels import Frames
 from cfvideo.data.row_jobs import decoding, job_of
 from cfvideo.data.transforms import normalised, statistics_of
 
-# The views of one row, [n, 3, T, crop, crop], and what decoded them; or why there are none.
-Views = tuple[NDArray[np.float32], str] | DecodeError
+# The views of one row, [n, 3, T, crop, crop]; or why there are none.
+Views = RowViews | DecodeError
 
 
 def sample_shape(view: Mapping[str, Any]) -> tuple[int, ...]:
@@ -51,10 +51,9 @@ def train_batches(index: Index, draws: Iterable[Draws], *, view: Mapping[str, An
         row, epoch = draw
         return _views(index, row, "train", {**view, "seed": seed, "epoch": epoch}, 1, reading, do)
 
-    groups = ((draw.rows, list(zip(draw.rows.tolist(), draw.epochs.tolist(), strict=True))) for draw in draws)
-    with closing(decoding(groups, work, reading)) as results:
+    with closing(decoding(train_groups(draws), work, reading)) as results:
         for rows, clips in results:
-            yield _batch(rows, clips, 1, sample_shape(view))
+            yield assembled(rows, clips, 1, sample_shape(view))
 
 
 def eval_batches(index: Index, rows: NDArray[np.int64], *, view: Mapping[str, Any], num_views: int, batch_rows: int,
@@ -63,7 +62,7 @@ def eval_batches(index: Index, rows: NDArray[np.int64], *, view: Mapping[str, An
 
     The last batch is filled up with row -1, valid = False, so that all batches have one shape.
     """
-    reading, rows = _resolved(reading), np.asarray(rows, np.int64)
+    reading = _resolved(reading)
     if reading.decoder.startswith("dali"):
         yield from dali.eval_batches(index, rows, view=view, num_views=num_views, batch_rows=batch_rows,
                                      reading=reading)
@@ -72,12 +71,9 @@ def eval_batches(index: Index, rows: NDArray[np.int64], *, view: Mapping[str, An
     def work(row: int, do: Callable[[Job], Answer]) -> Views:
         return _views(index, row, "eval", {**view, "num_views": num_views}, num_views, reading, do)
 
-    chunks = (rows[start:start + batch_rows] for start in range(0, len(rows), batch_rows))
-    with closing(decoding(((chunk, chunk.tolist()) for chunk in chunks), work, reading)) as results:
-        for chunk, clips in results:
-            padded = np.full(batch_rows, -1, np.int64)
-            padded[:len(chunk)] = chunk
-            yield _batch(padded, clips, num_views, sample_shape(view))
+    with closing(decoding(eval_groups(rows, batch_rows), work, reading)) as results:
+        for padded, clips in results:
+            yield assembled(padded, clips, num_views, sample_shape(view))
 
 
 def thumbnails(index: Index, rows: Iterable[int], *, height_px: int, reading: Reading) -> Iterator[Frames | None]:
@@ -109,19 +105,5 @@ def _views(index: Index, row: int, kind: str, options: Mapping[str, Any], num_vi
         answer = do(job_of(index, row, kind, options, reading))
     except DecodeError as error:
         return error
-    clips = normalised(answer.frames, statistics_of(options))
-    return np.stack(np.split(clips, num_views, axis=1)), answer.facts.get("decoder", "pyav")
-
-
-def _batch(rows: NDArray[np.int64], results: Sequence[Views], num_views: int, shape: tuple[int, ...]) -> Batch:
-    """Batch of len(rows) * num_views items; rows past the results are padding. Memory is channels-last."""
-    channels, *rest = shape
-    buffer = np.zeros((len(rows), num_views, *rest, channels), np.float32)
-    valid = np.zeros((len(rows), num_views), np.bool_)
-    for i, views in enumerate(results):
-        if not isinstance(views, DecodeError):
-            buffer[i], valid[i] = np.moveaxis(views[0], 1, -1), True
-    data = torch.from_numpy(buffer.reshape(-1, *rest, channels)).movedim(-1, 1)
-    return Batch(rows=np.repeat(rows, num_views), views=np.tile(np.arange(num_views), len(rows)), data=data,
-                 valid=valid.reshape(-1), failures=tuple(one for one in results if isinstance(one, DecodeError)),
-                 decoders=Counter(one[1] for one in results if not isinstance(one, DecodeError)))
+    clips = torch.from_numpy(normalised(answer.frames, statistics_of(options))).movedim(0, -1)
+    return RowViews(clips.reshape(num_views, -1, *clips.shape[1:]), answer.facts.get("decoder", "pyav"))

@@ -9,10 +9,10 @@ by one, that file by PyAV, and only if that fails too is its row invalid.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +20,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cfvideo.core.batch_assembly import RowViews, assembled, eval_groups, train_groups
+from cfvideo.core.dali_library import Undecoded, decoded_each
 from cfvideo.core.errors import DecodeError
 from cfvideo.core.index import Index
+from cfvideo.core.media_file import MediaError
+from cfvideo.core.picture_views import Window, eval_window, short_edge, train_window
 from cfvideo.core.records import Batch, Draws, Reading
 from cfvideo.data.decoders.dali_backend import decode, unfit
 from cfvideo.data.decoders.resizing import Unexpected
 from cfvideo.data.decoders.survey import Survey, survey
 from cfvideo.data.device_views import device_views, views_of_frames
 from cfvideo.data.jobs import Answer, Job, chooser
-from cfvideo.data.media_file import MediaError
-from cfvideo.data.pixels import short_edge
 from cfvideo.data.row_jobs import Do, decoding, job_of
-from cfvideo.data.transforms import Window, eval_window, statistics_of, train_window
-
-# Full-size RGB that one call to DALI may make; batches of large videos are decoded in several calls.
-BYTES_AT_ONCE = 4 << 30
+from cfvideo.data.transforms import statistics_of
 
 
 @dataclass(frozen=True)
@@ -62,9 +61,8 @@ Item = tuple[int, Mapping[str, Any]]
 def train_batches(index: Index, draws: Iterable[Draws], *, view: Mapping[str, Any], seed: int, reading: Reading
                   ) -> Iterator[Batch]:
     """As `cfvideo.data.batches.train_batches`; `reading.decoder` is dali_gpu or dali_cpu."""
-    groups = ((draw.rows, [(row, {**view, "seed": seed, "epoch": epoch})
-                           for row, epoch in zip(draw.rows.tolist(), draw.epochs.tolist(), strict=True)])
-              for draw in draws)
+    groups = ((rows, [(row, {**view, "seed": seed, "epoch": epoch}) for row, epoch in items])
+              for rows, items in train_groups(draws))
     yield from _batches(index, groups, "train", view, 1, reading)
 
 
@@ -72,9 +70,7 @@ def eval_batches(index: Index, rows: NDArray[np.int64], *, view: Mapping[str, An
                  reading: Reading) -> Iterator[Batch]:
     """As `cfvideo.data.batches.eval_batches`; `reading.decoder` is dali_gpu or dali_cpu."""
     options = {**view, "num_views": num_views}
-    chunks = (rows[start:start + batch_rows] for start in range(0, len(rows), batch_rows))
-    groups = ((np.append(chunk, np.full(batch_rows - len(chunk), -1, np.int64)),
-               [(row, options) for row in chunk.tolist()]) for chunk in chunks)
+    groups = ((padded, [(row, options) for row in chunk]) for padded, chunk in eval_groups(rows, batch_rows))
     yield from _batches(index, groups, "eval", view, num_views, reading)
 
 
@@ -83,9 +79,12 @@ def _batches(index: Index, groups: Iterable[tuple[NDArray[np.int64], Sequence[It
     def plan(item: Item, do: Do) -> Planned:
         return _planned(index, item[0], kind, item[1], reading, do)
 
+    device = torch.device("cuda" if reading.decoder == "dali_gpu" else "cpu")
     with closing(decoding(groups, plan, reading)) as planned:
         for rows, rows_planned in planned:
-            yield _batch(rows, rows_planned, view, num_views, reading.decoder)
+            views = _finished(rows_planned, view, num_views, reading.decoder, device)
+            yield assembled(rows, views, num_views, (3, view["num_frames"], view["crop_px"], view["crop_px"]),
+                            device=device)
 
 
 def _planned(index: Index, row: int, kind: str, options: Mapping[str, Any], reading: Reading, do: Do) -> Planned:
@@ -117,41 +116,24 @@ def _plan(job: Job, do: Do) -> Plan | None:
     return Plan(job, np.fromfile(path, np.uint8), numbers, found, (height, width), window, lambda: do(job))
 
 
-def _batch(rows: NDArray[np.int64], planned: Sequence[Planned], view: Mapping[str, Any], num_views: int,
-           decoder: str) -> Batch:
-    """Batch of len(rows) * num_views items on DALI's device; rows past the plans are padding."""
-    device = torch.device("cuda" if decoder == "dali_gpu" else "cpu")
-    side = view["crop_px"]
-    buffer = torch.zeros(len(rows), num_views, view["num_frames"], side, side, 3, device=device)
-    valid, failures, used = np.zeros((len(rows), num_views), np.bool_), list[DecodeError](), Counter[str]()
-    for i, views in enumerate(_finished(planned, view, num_views, decoder, device, used)):
-        if isinstance(views, DecodeError):
-            failures.append(views)
-        else:
-            buffer[i], valid[i] = views, True
-    data = buffer.flatten(0, 1).movedim(-1, 1)
-    return Batch(rows=np.repeat(rows, num_views), views=np.tile(np.arange(num_views), len(rows)), data=data,
-                 valid=valid.reshape(-1), failures=tuple(failures), decoders=dict(used))
-
-
-def _finished(planned: Sequence[Planned], view: Mapping[str, Any], num_views: int, decoder: str, device: torch.device,
-              used: Counter[str]) -> Iterator[torch.Tensor | DecodeError]:
-    """The views of every row, float32 [n, T, crop, crop, 3], or why there are none; counts in `used` what decoded."""
+def _finished(planned: Sequence[Planned], view: Mapping[str, Any], num_views: int, decoder: str,
+              device: torch.device) -> Iterator[RowViews | DecodeError]:
+    """The views of every row, [n, T, crop, crop, 3], or why there are none."""
     statistics, plans = statistics_of(view), [plan for plan in planned if isinstance(plan, Plan)]
-    pictures = iter([decoded for portion in portions(plans) for decoded in _decoded(decoder, portion)])
+    pictures = iter(decoded_each(plans, partial(_decoded, decoder)))
     for plan in planned:
         decoded = next(pictures) if isinstance(plan, Plan) else None
         answer = plan
         if isinstance(plan, Plan):
             if decoded is not None:
-                used[decoder] += 1
-                yield device_views(decoded, plan.found.orientation, plan.size, plan.window, view["crop_px"], num_views,
-                                   statistics)
+                views = device_views(decoded, plan.found.orientation, plan.size, plan.window, view["crop_px"],
+                                     num_views, statistics)
+                yield RowViews(views, decoder)
                 continue
             answer = _through_pyav(plan)
         if isinstance(answer, Answer):
-            used[answer.facts["decoder"]] += 1
-            yield views_of_frames(torch.from_numpy(answer.frames.copy()).to(device), num_views, statistics)
+            frames = torch.from_numpy(answer.frames.copy()).to(device)
+            yield RowViews(views_of_frames(frames, num_views, statistics), answer.facts["decoder"])
         elif isinstance(answer, DecodeError):
             yield answer
 
@@ -163,25 +145,13 @@ def _through_pyav(plan: Plan) -> Answer | DecodeError:
         return error
 
 
-def portions(plans: Sequence[Plan]) -> Iterator[list[Plan]]:
-    """Consecutive plans that one call may decode, at least one of them each."""
-    portion, held = list[Plan](), 0
-    for plan in plans:
-        if portion and held + plan.decoded_bytes > BYTES_AT_ONCE:
-            yield portion
-            portion, held = [], 0
-        portion.append(plan)
-        held += plan.decoded_bytes
-    if portion:
-        yield portion
-
-
-def _decoded(decoder: str, plans: list[Plan]) -> list[torch.Tensor | None]:
-    """uint8 [T, H, W, 3] of every plan; None for those that DALI cannot decode."""
+def _decoded(decoder: str, plans: Sequence[Plan]) -> list[torch.Tensor]:
+    """uint8 [T, H, W, 3] of every plan. Raises Undecoded where one of them cannot be had."""
     try:
         found = decode(decoder, [plan.data for plan in plans], [plan.numbers for plan in plans])
-    except Unexpected:
-        return [None] if len(plans) == 1 else [one for plan in plans for one in _decoded(decoder, [plan])]
-    expected = [(len(plan.numbers), plan.found.height, plan.found.width, 3) for plan in plans]
-    return [pictures if tuple(pictures.shape) == shape else None
-            for pictures, shape in zip(found, expected, strict=True)]
+    except Unexpected as error:
+        raise Undecoded(str(error)) from error
+    for pictures, plan in zip(found, plans, strict=True):
+        if tuple(pictures.shape) != (len(plan.numbers), plan.found.height, plan.found.width, 3):
+            raise Undecoded(f"DALI gave pictures of {tuple(pictures.shape)}")
+    return found

@@ -17,11 +17,12 @@ from typing import NamedTuple
 
 from cfvideo.core.errors import DecodeError
 from cfvideo.core.media import Media
+from cfvideo.core.media_file import MediaError
+from cfvideo.core.picture_views import Resize
 from cfvideo.data.decoders.fenced import NAMES as FENCED
 from cfvideo.data.decoders.fenced import fenced_frames
-from cfvideo.data.media_file import MediaError
 from cfvideo.data.painter import Painter
-from cfvideo.data.pixels import Crop, Frames, Resize, same_size
+from cfvideo.data.pixels import Crop, Frames, same_size
 from cfvideo.data.video_reader import VideoReader, reading
 
 MAX_PIXELS = 16_777_216

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from cfvideo.core.file_names import printable
 from cfvideo.core.media import Media, MediaPart
+from cfvideo.core.media_file import MediaError
 from cfvideo.data.frame_files import FrameGap, frame_names
-from cfvideo.data.media_file import MediaError
 from cfvideo.data.packet_plan import PacketTable
 from cfvideo.data.video_reader import VideoReader
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from cfvideo.core.errors import DecodeError
 from cfvideo.core.media import Media
+from cfvideo.core.media_file import MediaError
 from cfvideo.data.clip_sampling import uniform_starts
-from cfvideo.data.media_file import MediaError
 from cfvideo.data.pixels import display_orientation
 from cfvideo.data.video_reader import VideoReader, reading
 

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cfvideo.core.media import Media, MediaPart
+from cfvideo.core.picture_views import Resize, Window, eval_window, fixed_height, short_edge, train_window
 from cfvideo.data.clip_sampling import random_clip, uniform_clips
 from cfvideo.data.decode import Choose, Decoded, decode_frames
 from cfvideo.data.health import examine
-from cfvideo.data.pixels import Crop, Frames, Resize, fixed_height, short_edge
-from cfvideo.data.transforms import Window, eval_window, train_window
+from cfvideo.data.pixels import Crop, Frames
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cfvideo.data.pixels import Crop, Frames, Resize, display_orientation, plane_rows
+from cfvideo.core.picture_views import Resize
+from cfvideo.data.pixels import Crop, Frames, display_orientation, plane_rows
 from cfvideo.data.source_window import SourceWindow
 
 if TYPE_CHECKING:

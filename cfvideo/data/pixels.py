@@ -12,23 +12,9 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.plane import VideoPlane
 
-# (width, height) as displayed -> (width, height) as wanted, pixels.
-Resize = Callable[[int, int], tuple[int, int]]
 # (height, width) of the scaled picture as displayed -> (top, left, side) of the square that is kept, pixels.
 Crop = Callable[[int, int], tuple[int, int, int]]
 Frames = NDArray[np.uint8]
-
-
-def short_edge(px: int) -> Resize:
-    """Scale so that the shorter edge has `px` pixels; the longer one is rounded down, as in torchvision's Resize."""
-    def resize(width: int, height: int) -> tuple[int, int]:
-        return (px, px * height // width) if width <= height else (px * width // height, px)
-    return resize
-
-
-def fixed_height(px: int) -> Resize:
-    """Scale to a height of `px` pixels, the width in proportion and at least 1."""
-    return lambda width, height: (max(1, round(px * width / height)), px)
 
 
 def same_size(width: int, height: int) -> tuple[int, int]:

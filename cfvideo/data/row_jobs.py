@@ -7,13 +7,13 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import Any, TypeVar
 
-from cfvideo.core.errors import DataError, DecodeError
 from cfvideo.core.index import Index
 from cfvideo.core.media import MediaPart
+from cfvideo.core.prefetch import in_order
 from cfvideo.core.records import Reading
+from cfvideo.core.row_media import media_to_read
 from cfvideo.data.decoders.choice import needs_process
 from cfvideo.data.jobs import Answer, Job, do
-from cfvideo.data.prefetch import in_order
 from cfvideo.data.workers import WorkerPool
 
 Group = TypeVar("Group")
@@ -24,14 +24,7 @@ Do = Callable[[Job], Answer]
 
 def job_of(index: Index, row: int, kind: str, options: Mapping[str, Any], reading: Reading) -> Job:
     """What to do for one row. Raises DecodeError where its file may not, or need not, be opened."""
-    name = index.name_of(row)
-    known = reading.known_bad.get(index.content_hash, {}) if reading.known_bad else {}
-    if row in known:
-        raise DecodeError(row, name, *known[row])
-    try:
-        media = index.media_of(row)
-    except DataError as error:
-        raise DecodeError(row, name, "refused", str(error)) from error
+    name, media = media_to_read(index, row, reading)
     part = (media.path, media.offset, media.length) if isinstance(media, MediaPart) else (media, 0, -1)
     return Job(row=row, name=name, path=os.fspath(part[0]), offset=part[1], length=part[2], kind=kind,
                options=options, decoder=reading.decoder, max_pixels=reading.max_frame_pixels,

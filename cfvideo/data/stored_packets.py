@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 
-from cfvideo.data.media_file import MediaError
+from cfvideo.core.media_file import MediaError
 from cfvideo.data.packet_index import PacketColumns, PacketIndex
 from cfvideo.data.packet_plan import PacketTable
 from cfvideo.data.packet_sources import ScannedPackets

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from cfvideo.data.media_file import MediaError, open_regular
+from cfvideo.core.media_file import MediaError, open_regular
 from cfvideo.data.packet_index import Fingerprint, PacketIndex, load, save
 from cfvideo.data.packet_sources import PacketSource, ScannedPackets
 from cfvideo.data.stored_packets import StoredPackets, columns_of, looks_like

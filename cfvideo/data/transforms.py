@@ -1,17 +1,19 @@
 """uint8 frames -> the float32 clip a network reads: crop, mirror, normalise.
 
-T frames, H x W pixels, C = 3. Scaling to the short edge happens while decoding (`cfvideo.data.pixels.short_edge`),
-where it costs least. Random choices come from the generator that is passed in, never from global state.
+T frames, H x W pixels, C = 3. Scaling to the short edge happens while decoding, where it costs least. Random choices
+come from the generator that is passed in, never from global state.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cfvideo.core import picture_views
+from cfvideo.core.picture_views import Statistics, eval_window, train_window
 from cfvideo.data.pixels import Frames
 
 if TYPE_CHECKING:
@@ -20,21 +22,12 @@ if TYPE_CHECKING:
 # Kinetics statistics of RGB in [0, 1], as torchvision's and ig65m's video models use them.
 MEAN = (0.43216, 0.394666, 0.37645)
 STD = (0.22803, 0.22145, 0.216989)
-
-
-class Statistics(NamedTuple):
-    """Mean and standard deviation of red, green and blue in [0, 1] that a network was trained with."""
-
-    mean: tuple[float, ...] = MEAN
-    std: tuple[float, ...] = STD
-
-
-KINETICS = Statistics()
+KINETICS = Statistics(MEAN, STD)
 
 
 def statistics_of(view: Mapping[str, Any]) -> Statistics:
-    """The "mean" and "std" of a view, which imported networks bring along; Kinetics' where it has none."""
-    return Statistics(tuple(view.get("mean", MEAN)), tuple(view.get("std", STD)))
+    """The "mean" and "std" of a view; Kinetics' where it has none."""
+    return picture_views.statistics_of(view, KINETICS)
 
 
 def normalised(frames: Frames, statistics: Statistics = KINETICS) -> Clip:
@@ -42,32 +35,8 @@ def normalised(frames: Frames, statistics: Statistics = KINETICS) -> Clip:
 
     The memory stays channels-last: the networks read it so, and nothing is moved.
     """
-    mean, std = np.array(statistics.mean), np.array(statistics.std)
-    clip = frames * (1.0 / (255.0 * std)).astype(np.float32)
-    clip -= (mean / std).astype(np.float32)
-    moved: Clip = clip.transpose(3, 0, 1, 2)
+    moved: Clip = picture_views.normalised(frames, statistics).transpose(3, 0, 1, 2)
     return moved
-
-
-class Window(NamedTuple):
-    """Where a square crop starts, pixels, and whether it is mirrored left to right."""
-
-    top: int
-    left: int
-    mirrored: bool = False
-
-
-def train_window(height: int, width: int, *, crop_px: int, flip: bool, rng: np.random.Generator) -> Window:
-    """A random crop of H x W, mirrored half of the time where `flip` is set. Draws top, left, mirror, in this order."""
-    bottom, right = _room(height, width, crop_px)
-    top, left = int(rng.integers(bottom + 1)), int(rng.integers(right + 1))
-    return Window(top, left, flip and bool(rng.random() < 0.5))
-
-
-def eval_window(height: int, width: int, *, crop_px: int) -> Window:
-    """The central crop of H x W; halves round to even, as in torchvision."""
-    bottom, right = _room(height, width, crop_px)
-    return Window(round(bottom / 2), round(right / 2))
 
 
 def cropped(frames: Frames, top: int, left: int, side_px: int) -> Frames:
@@ -99,11 +68,3 @@ def eval_crop(frames: Frames, *, crop_px: int) -> Frames:
 def eval_clip(frames: Frames, *, crop_px: int) -> Clip:
     """`eval_crop`, normalised: uint8 [T, H, W, 3] -> float32 [3, T, crop, crop]."""
     return normalised(eval_crop(frames, crop_px=crop_px))
-
-
-def _room(height: int, width: int, crop_px: int) -> tuple[int, int]:
-    bottom, right = height - crop_px, width - crop_px
-    if min(bottom, right) < 0:
-        raise ValueError(f"a crop of {crop_px} pixels does not fit into frames of {width} x {height}; "
-                         "CLIP.CROP_PX must not exceed CLIP.SHORT_EDGE_PX")
-    return bottom, right

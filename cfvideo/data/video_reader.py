@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cfvideo.core.media import Media, MediaPart
-from cfvideo.data.media_file import MediaError, is_folder, open_video
+from cfvideo.core.media_file import MediaError, is_folder
+from cfvideo.data.media_file import open_video
 from cfvideo.data.packet_sources import PacketSource, ScannedPackets
 from cfvideo.data.stream_end import CONTAINERS as STREAMS
 from cfvideo.data.stream_end import Gaps

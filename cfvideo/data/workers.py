@@ -2,7 +2,7 @@
 
 Workers are new interpreters (never forks), asked one job at a time over a pair of pipes. One that dies or oversteps
 the deadline is replaced and its job tried once more; one that has served long enough or grown too large is replaced
-too. Threads in this process wait for them, so order and bounds are those of `cfvideo.data.prefetch`.
+too. Threads in this process wait for them, so order and bounds are those of `cfvideo.core.prefetch`.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -182,3 +183,30 @@ def test_the_root_itself_may_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "real" / "a" / "1.mp4").write_text("x")
     (tmp_path / "link").symlink_to(tmp_path / "real")
     assert make(root=tmp_path / "link").path_of(0).read_text() == "x"
+
+
+def ignoring(*pairs: tuple[int, int]) -> Index:
+    return replace(make(), ignored=np.array(pairs, np.int64).reshape(-1, 2))
+
+
+def test_what_a_test_ignores_is_content_and_survives_storage(tmp_path: Path) -> None:
+    index = ignoring((3, 2), (1, 0), (1, 2), (3, 2))
+    assert index.ignored.tolist() == [[1, 0], [1, 2], [3, 2]]
+    assert [index.ignored_of(row).tolist() for row in range(4)] == [[], [0, 2], [], [2]]
+    assert len({index.content_hash, make().content_hash, ignoring((1, 0)).content_hash}) == 3
+    assert ignoring().content_hash == make().content_hash
+    index.save(tmp_path / "x.arrow")
+    assert Index.load(tmp_path / "x.arrow", Path("/data")).ignored.tolist() == index.ignored.tolist()
+    with pytest.raises(ValueError, match="read-only"):
+        index.ignored[0] = 1
+
+
+def test_ignored_labels_are_renamed_and_dropped_with_the_others() -> None:
+    renamed = ignoring((0, 1), (1, 2), (3, 0)).relabelled(np.array([1, -1, 0], np.int32), ["z", "x"])
+    assert renamed.ignored.tolist() == [[1, 0], [3, 1]]
+
+
+@pytest.mark.parametrize("pair", [(4, 0), (0, 3), (-1, 0), (0, -1)])
+def test_ignored_rows_and_labels_exist(pair: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="ignored rows lie in"):
+        ignoring(pair)

@@ -98,7 +98,7 @@ def test_a_key_changes_a_fingerprint_exactly_if_it_can_change_a_result(tmp_path:
 
 
 def test_every_key_is_read_somewhere() -> None:
-    sources = [path.read_text() for path in (ROOT / "cfvideo").rglob("*.py")
+    sources = [path.read_text() for path in [*(ROOT / "cfvideo").rglob("*.py"), *(ROOT / "cfimage").rglob("*.py")]
                if not {"specs", "config"} & set(path.parts)]
     text = "\n".join(sources)
     names = {path[-1] for path, _ in _fields(RunSpec())} | {field.name for field in dataclasses.fields(TargetSpec)}

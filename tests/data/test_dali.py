@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from cfvideo.core import dali_library
 from cfvideo.core.index import Index
 from cfvideo.core.records import Batch, Draws, Reading
 from cfvideo.data import dali
@@ -21,7 +22,7 @@ from tests.data.test_batches import levels
 from tests.data.test_parity import TURNS
 from tests.synthetic import Recipe, numbers_of, write_video
 
-pytestmark = pytest.mark.skipif(not dali_backend.is_installed(), reason="DALI is not installed")
+pytestmark = pytest.mark.skipif(not dali_library.is_installed(), reason="DALI is not installed")
 VIEW = {"num_frames": 4, "frame_stride": 2, "short_edge_px": 32, "crop_px": 32, "flip": False}
 VP9: dict[str, Any] = {"codec": "libvpx-vp9", "codec_options": {"deadline": "realtime", "cpu-used": "8"}}
 H264, BROKEN, TURNED, LIES = 2, 3, 4, 6
@@ -127,7 +128,7 @@ def test_a_file_that_lost_its_content_is_one_invalid_row(index: Index) -> None:
 
 def test_large_videos_are_decoded_in_portions(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = evaluated(index, "dali_cpu", rows=[0, 1, 6], batch_rows=3)
-    monkeypatch.setattr(dali, "BYTES_AT_ONCE", 1)
+    monkeypatch.setattr(dali_library, "BYTES_AT_ONCE", 1)
     assert_alike(evaluated(index, "dali_cpu", rows=[0, 1, 6], batch_rows=3), expected, worst_levels=0)
 
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from cfvideo.core.errors import DecodeError
+from cfvideo.core.picture_views import short_edge
 from cfvideo.data import video_reader
 from cfvideo.data.clip_sampling import clip_indices, uniform_starts
 from cfvideo.data.decode import probe, read_frames
-from cfvideo.data.pixels import short_edge
 from tests.source_tree import ROOT
 from tests.synthetic import RECIPES, cut, damaged, numbers_of, remux, write_frames, write_kind
 

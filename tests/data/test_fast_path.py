@@ -14,12 +14,12 @@ import pytest
 
 from cfvideo.core.errors import DecodeError
 from cfvideo.core.index import Index
+from cfvideo.core.picture_views import short_edge
 from cfvideo.core.records import Draws, Reading
 from cfvideo.data import video_reader
 from cfvideo.data.batches import eval_batches, thumbnails, train_batches
 from cfvideo.data.decode import read_frames
 from cfvideo.data.packet_index import Fingerprint, PacketIndex, file_of, load
-from cfvideo.data.pixels import short_edge
 from cfvideo.data.stored_reader import StoredReader
 from cfvideo.data.video_reader import reading
 from tests.synthetic import RECIPES, cut, numbers_of, remux, write_frames, write_kind

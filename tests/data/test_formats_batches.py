@@ -11,9 +11,9 @@ import pytest
 from cfvideo.core.records import Reading
 from cfvideo.data.batches import eval_batches
 from cfvideo.data.formats import read_index
-from tests.data.format_files import write_list
 from tests.data.test_formats_tar import write_shard
 from tests.data.test_frame_folder import write_frames
+from tests.format_files import write_list
 
 Video = Callable[[str], Path]
 VIEW = {"num_frames": 4, "frame_stride": 1, "short_edge_px": 48, "crop_px": 48, "flip": False}

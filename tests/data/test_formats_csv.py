@@ -9,7 +9,7 @@ import pytest
 
 from cfvideo.core.errors import DataError
 from cfvideo.data.formats import read_index
-from tests.data.format_files import labels_of, named_labels_of, names_of, touch, write_list
+from tests.format_files import labels_of, named_labels_of, names_of, touch, write_list
 
 HEADER = b"label,youtube_id,time_start,time_end,split\r\n"
 KINETICS = HEADER + (b"testifying,---QUuC4vJs,84,94,train\r\n\r\n"

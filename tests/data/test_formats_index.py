@@ -10,10 +10,11 @@ import pytest
 
 from cfvideo.core import index_builder
 from cfvideo.core.errors import DataError, IntegrityError
+from cfvideo.core.formats import list_files
+from cfvideo.core.formats.index_file import names_from, write_parquet
 from cfvideo.core.index import Index
-from cfvideo.data import list_files
-from cfvideo.data.formats import names_from, read_index, write_parquet
-from tests.data.format_files import labels_of, named_labels_of, names_of, touch, write_list
+from cfvideo.data.formats import read_index
+from tests.format_files import labels_of, named_labels_of, names_of, touch, write_list
 
 
 def weak(folder: Path, num_rows: int = 100) -> Path:

@@ -10,7 +10,7 @@ import pytest
 from cfvideo.core.errors import DataError
 from cfvideo.core.media import MediaPart
 from cfvideo.data.formats import read_index
-from tests.data.format_files import labels_of, names_of, touch, write_list
+from tests.format_files import labels_of, names_of, touch, write_list
 
 
 @pytest.mark.parametrize("content", [

@@ -10,7 +10,7 @@ import pytest
 from cfvideo.core.errors import DataError
 from cfvideo.core.index import Index
 from cfvideo.data.formats import read_index
-from tests.data.format_files import labels_of, names_of, touch, write_list
+from tests.format_files import labels_of, names_of, touch, write_list
 
 V1_LABELS = "Holding something\r\nSomething falling like a feather or paper\r\nTurning something upside down\r\n"
 V2_LABELS = {"Holding [something]": "1", "Approaching something with your camera": "0"}

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from cfvideo.core.errors import DataError, DecodeError
+from cfvideo.core.formats.tar_members import TarReader, open_shard
 from cfvideo.core.index import Index
 from cfvideo.core.media import MediaPart
 from cfvideo.data.decode import read_frames
 from cfvideo.data.formats import read_index
-from cfvideo.data.formats.tar_members import TarReader, open_shard
-from tests.data.format_files import named_labels_of, names_of
+from tests.format_files import named_labels_of, names_of
 from tests.synthetic import RECIPES, numbers_of
 
 Video = Callable[[str], Path]

@@ -11,9 +11,10 @@ from PIL import Image
 
 from cfvideo.core.errors import DecodeError
 from cfvideo.core.media import Media, MediaPart
+from cfvideo.core.picture_views import short_edge
 from cfvideo.data.decode import probe, read_frames
 from cfvideo.data.frame_files import FrameGap, frame_names, frames_size_bytes
-from cfvideo.data.pixels import Frames, short_edge
+from cfvideo.data.pixels import Frames
 from tests.synthetic import board, numbers_of
 
 

@@ -15,16 +15,17 @@ import av
 import numpy as np
 import pytest
 
+from cfvideo.core import dali_library
 from cfvideo.core.errors import DecodeError
+from cfvideo.core.picture_views import short_edge
 from cfvideo.data.decode import decode_frames, read_frames
 from cfvideo.data.decoders import dali_backend
 from cfvideo.data.decoders.survey import survey
-from cfvideo.data.pixels import short_edge
 from tests.synthetic import RECIPES, Recipe, cut, damaged, numbers_of, overstated, remux, write_frames, write_video
 
 Video = Callable[[str], Path]
 has_decord = pytest.mark.skipif(importlib.util.find_spec("decord") is None, reason="decord is not installed")
-has_dali = pytest.mark.skipif(not dali_backend.is_installed(), reason="DALI is not installed")
+has_dali = pytest.mark.skipif(not dali_library.is_installed(), reason="DALI is not installed")
 TURNS = {"90": (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30), "180": (-65536, 0, 0, 0, -65536, 0, 0, 0, 1 << 30),
          "mirrored": (-65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)}
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from cfvideo.core.picture_views import fixed_height, short_edge
 from cfvideo.data.decode import probe, read_frames
 from cfvideo.data.painter import Painter
-from cfvideo.data.pixels import fixed_height, short_edge
 from tests.synthetic import number_of, write_frames, write_kind
 
 FIRST = [0]

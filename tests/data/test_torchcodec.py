@@ -81,4 +81,4 @@ def test_without_ffmpeg_the_message_says_what_to_install(video: Video) -> None:
     if "numbers" in answer:
         pytest.skip("there is an FFmpeg on this machine")
     assert "apt-get install ffmpeg" in answer["error"]
-    assert "DATA.DECODER to pyav" in answer["error"]
+    assert "DATA.DECODER at auto" in answer["error"]

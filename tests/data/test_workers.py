@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from cfvideo.core.errors import DecodeError
+from cfvideo.core.prefetch import in_order
 from cfvideo.data.jobs import Job, do
-from cfvideo.data.prefetch import in_order
 from cfvideo.data.workers import WorkerPool
 from tests.source_tree import ROOT
 from tests.synthetic import Recipe, numbers_of, write_video

@@ -18,7 +18,7 @@ import pytest
 from cfvideo.core.config import load_run_spec
 from cfvideo.core.index import Index
 from cfvideo.data.formats import read_index
-from tests.data.format_files import touch, write_list
+from tests.format_files import touch, write_list
 from tests.source_tree import ROOT
 
 
@@ -121,7 +121,7 @@ def test_an_interrupt_leaves_nothing(tool: ModuleType, tmp_path: Path, monkeypat
         os.kill(os.getpid(), signal.SIGINT)
         return read_index(**arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(tool, "read_index", interrupted)
+    monkeypatch.setattr(tool, "reader", lambda modality: interrupted)
     assert tool.main(["--format", "path_label", "--path", str(path), "--out", str(tmp_path / "x.arrow")]) == 5
     assert "SIGINT" in capsys.readouterr().err
     assert [file.name for file in tmp_path.iterdir()] == ["train.txt"]
@@ -134,3 +134,12 @@ def test_it_runs_as_the_readme_says(tmp_path: Path) -> None:
                           text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "FORMAT: index" in done.stdout
+
+
+def test_images(tool: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    touch(tmp_path / "train", "n02/b.JPEG", "n01/a.JPEG")
+    arguments = ["--format", "imagenet", "--path", str(tmp_path / "train"), "--out", str(tmp_path / "x.arrow")]
+    assert tool.main(["--modality", "image", *arguments]) == 0
+    assert Index.load(tmp_path / "x.arrow", tmp_path / "train").label_names == ("n01", "n02")
+    assert tool.main(arguments) == 3
+    assert "unknown format 'imagenet' of videos; allowed: kinetics," in capsys.readouterr().err

@@ -9,6 +9,7 @@ from cfvideo.core.errors import ConfigError
 from cfvideo.core.specs import NetworkSpec, ProbeSpec, RunSpec, SourceSpec
 
 _NUM_STAGES = 4  # res2 ... res5
+_SIZED = ("r2plus1d", "resnet")  # architectures whose sizes are BLOCKS and WIDTHS
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,15 @@ def contradictions(spec: RunSpec) -> Iterator[Contradiction]:
     yield from _sources(spec)
     yield from _targets(spec)
     yield from _finetune(spec)
-    further = [(f"MORE_N_PRE.{own}", network) for own, network in spec.more_n_pre.items()]
-    for name, network in (("N_PRE", spec.n_pre), ("N_CF", spec.n_cf), *further):
+    for name, network in _networks(spec):
         yield from _architecture(name, network)
         yield from _clip(name, network)
         yield from _solver(name, network)
+
+
+def _networks(spec: RunSpec) -> list[tuple[str, NetworkSpec]]:
+    further = [(f"MORE_N_PRE.{own}", network) for own, network in spec.more_n_pre.items()]
+    return [("N_PRE", spec.n_pre), ("N_CF", spec.n_cf), *further]
 
 
 def _run(spec: RunSpec) -> Iterator[Contradiction]:
@@ -95,6 +100,10 @@ def _proxies(spec: RunSpec) -> Iterator[Contradiction]:
         if own == "2x":
             yield Contradiction(("MORE_N_PRE.2x",), "MORE_N_PRE.2x: the name is taken by the baseline n_pre_2x: choose "
                                 "another")
+    pretext = [name for name, network in _networks(spec) if network.task != "labels"]
+    if spec.modality == "video" and pretext:
+        yield Contradiction((f"{pretext[0]}.TASK", "MODALITY"), f"{pretext[0]}.TASK: pretext tasks are for images: "
+                            "leave it out, or set MODALITY image")
 
 
 def _clusters(spec: RunSpec) -> Iterator[Contradiction]:
@@ -135,12 +144,12 @@ def _architecture(name: str, network: NetworkSpec) -> Iterator[Contradiction]:
     for word, sizes, default in (("BLOCKS", network.blocks, NetworkSpec.blocks),
                                  ("WIDTHS", network.widths, NetworkSpec.widths)):
         keys = (f"{name}.{word}", f"{name}.ARCH")
-        if network.arch == "r2plus1d" and len(sizes) != _NUM_STAGES:
-            yield Contradiction(keys, f"{keys[0]} {list(sizes)} has {len(sizes)} numbers, and {keys[1]} r2plus1d takes "
-                                f"{_NUM_STAGES}: give one for each of res2 ... res5")
-        if network.arch != "r2plus1d" and sizes != default:
+        if network.arch in _SIZED and len(sizes) != _NUM_STAGES:
+            yield Contradiction(keys, f"{keys[0]} {list(sizes)} has {len(sizes)} numbers, and {keys[1]} {network.arch} "
+                                f"takes {_NUM_STAGES}: give one for each of res2 ... res5")
+        if network.arch not in _SIZED and sizes != default:
             yield Contradiction(keys, f"{keys[1]} {network.arch} fixes its own {word.lower()}, so {keys[0]} "
-                                f"{list(sizes)} would be ignored: leave it out, or set {keys[1]} r2plus1d")
+                                f"{list(sizes)} would be ignored: leave it out, or set {keys[1]} r2plus1d or resnet")
 
 
 def _clip(name: str, network: NetworkSpec) -> Iterator[Contradiction]:
@@ -148,6 +157,23 @@ def _clip(name: str, network: NetworkSpec) -> Iterator[Contradiction]:
     if network.clip.crop_px > network.clip.short_edge_px:
         yield Contradiction((crop, edge), f"{crop} {network.clip.crop_px} does not fit into {edge} "
                             f"{network.clip.short_edge_px}: make the crop smaller or the edge longer")
+    area, key = network.clip.crop_area, f"{name}.CLIP.CROP_AREA"
+    if area and (len(area) != 2 or not 0 < area[0] <= area[1]):
+        yield Contradiction((key,), f"{key} {list(area)} is no least and largest share of a picture: give two numbers "
+                            "above 0 in order, [0.08, 1.0], or [] for random squares of one size")
+    if network.task == "jigsaw":
+        yield from _puzzle(name, network)
+
+
+def _puzzle(name: str, network: NetworkSpec) -> Iterator[Contradiction]:
+    clip, key = network.clip, f"{name}.CLIP"
+    if clip.patch_px > clip.cell_px:
+        yield Contradiction((f"{key}.PATCH_PX", f"{key}.CELL_PX"), f"{key}.PATCH_PX {clip.patch_px} does not fit into "
+                            f"{key}.CELL_PX {clip.cell_px}: make the patch smaller or the cell larger")
+    if 3 * clip.cell_px > clip.short_edge_px:
+        yield Contradiction((f"{key}.CELL_PX", f"{key}.SHORT_EDGE_PX"), f"{key}.CELL_PX {clip.cell_px}: 3 x 3 cells do "
+                            f"not fit into {key}.SHORT_EDGE_PX {clip.short_edge_px}: make the cells smaller or the "
+                            "edge longer")
 
 
 def _solver(name: str, network: NetworkSpec) -> Iterator[Contradiction]:

@@ -22,7 +22,7 @@ from cfvideo.core.flops import forward_flops
 from cfvideo.core.index import Index
 from cfvideo.core.label_space import noisy
 from cfvideo.core.pipeline.imported import Imported, imported
-from cfvideo.core.recipes import architecture
+from cfvideo.core.recipes import architecture, view
 from cfvideo.core.records import Modality, Reading
 from cfvideo.core.specs import NetworkSpec, RunSpec
 
@@ -95,7 +95,7 @@ class Context:
     def view(self, name: str) -> Mapping[str, Any]:
         """What the network is fed: that of its own file where it was imported."""
         given = self.imported(name)
-        return given.view if given else dataclasses.asdict(self.network(name).clip)
+        return given.view if given else view(self.network(name))
 
     def view_keys(self, name: str) -> dict[str, Any]:
         """The view, as keys of a fingerprint."""
@@ -120,7 +120,8 @@ class Context:
     @lru_cache(maxsize=64)  # noqa: B019  # as above
     def layer_dims(self, name: str, layers: tuple[str, ...]) -> Mapping[str, int]:
         """Numbers per pooled feature of each layer; ConfigError where the network has no such layer."""
-        sample = torch.empty((1, *self.modality.sample_shape(self.view(name))), device="meta")
+        # Features are of untouched samples, whatever the task's own views are.
+        sample = torch.empty((1, *self.modality.sample_shape({**self.view(name), "task": "labels"})), device="meta")
         try:
             pooled = self._shapes_only(name).pooled(sample, layers)
         except ValueError as error:
@@ -136,5 +137,8 @@ class Context:
         return built
 
     def _num_classes(self, name: str) -> int:
-        known = len(self.data.d_pre.label_names) or 2  # 2: the data is not here yet, only the head's cost is off
-        return self.spec.cluster.num_clusters if self.key(name) == "N_CF" else known
+        if self.key(name) == "N_CF":
+            return self.spec.cluster.num_clusters
+        asked = self.modality.pretext_classes(self.network(name).task, self.view(name))
+        # 2: the data is not here yet, only the head's cost is off.
+        return asked or len(self.data.d_pre.label_names) or 2

@@ -54,7 +54,8 @@ def pretrain_stage(context: Context, seed: int, name: str = "n_pre") -> Stage:
 
     def objective_of(_work: Workspace) -> Objective:
         if task != "labels":
-            return PretextObjective(num_rows=index.num_rows, num_classes=context.modality.pretext_classes(task))
+            classes = context.modality.pretext_classes(task, context.view(name))
+            return PretextObjective(num_rows=index.num_rows, num_classes=classes)
         return LabelObjective([context.labels("d_pre", seed)], [len(index.label_names)])
 
     return _train(context, seed, name, "pretrain", index, {}, objective_of, factor=2 if name == "n_pre_2x" else 1,

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from cfvideo.core.specs.knobs import knob, node
 
-FORMATS = ("kinetics", "kinetics_csv", "sports1m", "sthsth_v1", "sthsth_v2", "path_label", "mmaction2",
-           "mmaction2_offset", "folder", "weak_labels", "tar", "index")
+# Of videos, of images, of both; each modality refuses what is not its own.
+FORMATS = ("kinetics", "kinetics_csv", "sports1m", "sthsth_v1", "sthsth_v2", "mmaction2", "mmaction2_offset",
+           "imagenet", "path_name", "path_labels", "places365", "inaturalist", "voc",
+           "path_label", "folder", "weak_labels", "tar", "index")
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class SourceSpec:
 
     format: str = knob("weak_labels", "how the data set lies on disk: a folder of class folders (kinetics), JSON lines "
                        "with path and tags (weak_labels), what tools/build_index.py made (index), ...; "
-                       "cfvideo/data/formats/README.md shows each", choices=FORMATS, neutral=True)
+                       "cfvideo/data/formats/README.md and cfimage/formats/README.md show each", choices=FORMATS,
+                       neutral=True)
     path: str = knob("", "the folder (kinetics, folder, tar), the shards (tar) or the list file; empty D_CF.PATH: as "
                      "D_PRE", neutral=True)
     root: str = knob("", "folder that the list's paths start from; empty: the list's own folder", neutral=True)
@@ -56,9 +59,9 @@ class TargetSpec:
 class DataSpec:
     """Reading media."""
 
-    decoder: str = knob("auto", "what decodes video where it is exact, PyAV the rest; auto: dali where the networks "
-                        "run on a GPU and DALI is installed, else pyav", neutral=False,
-                        choices=("auto", "pyav", "decord", "torchcodec", "dali"))
+    decoder: str = knob("auto", "what decodes where it is exact, PyAV (videos) or Pillow (images) the rest; auto: dali "
+                        "where the networks run on a GPU and DALI is installed, else pyav or pillow", neutral=False,
+                        choices=("auto", "pyav", "decord", "torchcodec", "pillow", "dali"))
     max_bad_share: float = knob(0.05, "a stage fails (exit 4) when a larger share of rows is undecodable", low=0.0,
                                 high=1.0, neutral=True)
     max_frame_pixels: int = knob(16_777_216, "larger pictures are refused as decompression bombs", low=1)

@@ -14,13 +14,25 @@ ARCHITECTURES = ("r2plus1d_18", "r2plus1d_34", "r2plus1d", "x3d_m", "x3d_l", "sl
 
 @dataclass(frozen=True)
 class ClipSpec:
-    """How a video becomes the clips a network reads."""
+    """How a video becomes clips, or an image a picture, that a network reads. Keys of videos mean nothing for images,
+    and those of images nothing for videos."""
 
-    num_frames: int = knob(32, "frames per clip, T (paper: 32; section 5: 8)", low=1, high=512)
-    frame_stride: int = knob(1, "gap between the frames of a clip (paper: consecutive, 1)", low=1, high=64)
+    num_frames: int = knob(32, "videos: frames per clip, T (paper: 32; section 5: 8)", low=1, high=512)
+    frame_stride: int = knob(1, "videos: gap between the frames of a clip (paper: consecutive, 1)", low=1, high=64)
     short_edge_px: int = knob(128, "shortest edge after scaling, pixels", low=8, high=4096)
     crop_px: int = knob(112, "side of the square crop, pixels", low=8, high=4096)
     flip: bool = knob(True, "mirror half of the training clips (off where left and right are classes)")
+    crop_area: tuple[float, ...] = knob((0.08, 1.0), "images: least and largest share of the picture that a training "
+                                        "crop takes and scales to CROP_PX; []: a random square of CROP_PX after "
+                                        "scaling to SHORT_EDGE_PX and padding by PAD_PX", low=0.0, high=1.0)
+    pad_px: int = knob(0, "images: black pixels added on every side before a random square (CIFAR: 4)", low=0, high=512)
+    grey: float = knob(0.0, "images: share of training pictures turned grey (VISSL's Jigsaw: 0.66)", low=0.0, high=1.0)
+    cell_px: int = knob(85, "images, TASK jigsaw: side of one of the 3 x 3 cells, pixels (paper: 255 / 3)", low=4,
+                        high=1024)
+    patch_px: int = knob(64, "images, TASK jigsaw: side of a patch drawn from a cell, pixels (paper: 64)", low=4,
+                         high=1024)
+    permutations: int = knob(2000, "images, TASK jigsaw: orders of the patches to tell apart (paper: 2000)", low=2,
+                             high=2000)
 
 
 @dataclass(frozen=True)

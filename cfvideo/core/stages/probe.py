@@ -104,13 +104,15 @@ def _ticking(task: Task, work: Workspace) -> Tick:
 
 
 def _labelled(artefact: Artefact, index: Index) -> Samples:
-    """The rows that decoded and have a label, as they are stored."""
+    """The rows that decoded and have a label, or one that a test ignores, as they are stored."""
     store = FeatureStore.open(artefact.folder, index_hash=index.content_hash)
     labelled = np.diff(index.labels_csr()[0]) > 0
+    labelled[index.ignored[:, 0]] = True
     found = {layer: _rows_of(store, layer, labelled) for layer in store.layers}
     rows = next(iter(found.values()))[1]
     return Samples({layer: features for layer, (features, _) in found.items()},
-                   [index.labels_of(int(row)) for row in rows])
+                   [index.labels_of(int(row)) for row in rows],
+                   [index.ignored_of(int(row)) for row in rows] if len(index.ignored) else ())
 
 
 def _rows_of(store: FeatureStore, layer: str, wanted: NDArray[np.bool_]) -> tuple[Features, NDArray[np.int64]]:

@@ -7,8 +7,9 @@ decoders differ by a grey level or two, so a run that moves between such machine
 
 from __future__ import annotations
 
+from cfvideo.core import dali_library
 from cfvideo.core.errors import ConfigError
-from cfvideo.data.decoders import dali_backend, decord_backend, torchcodec_backend
+from cfvideo.data.decoders import decord_backend, torchcodec_backend
 
 DECODERS = ("auto", "pyav", "decord", "torchcodec", "dali")
 RESOLVED = ("pyav", "decord", "torchcodec", "dali_gpu", "dali_cpu")
@@ -26,10 +27,9 @@ def resolved_decoder(decoder: str, device_type: str) -> str:
     if decoder not in DECODERS + RESOLVED:
         raise ConfigError(f"DATA.DECODER = {decoder!r}; allowed: {', '.join(DECODERS)}")
     if decoder == "auto":
-        return "dali_gpu" if device_type == "cuda" and dali_backend.is_installed() else "pyav"
+        return "dali_gpu" if device_type == "cuda" and dali_library.is_installed() else "pyav"
     if decoder.startswith("dali"):
-        dali_backend.load()
-        return decoder if decoder in RESOLVED else ("dali_gpu" if device_type == "cuda" else "dali_cpu")
+        return dali_library.resolved(decoder, device_type)
     if decoder == "decord":
         decord_backend.load()
     elif decoder == "torchcodec":

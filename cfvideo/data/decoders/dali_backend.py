@@ -6,15 +6,13 @@ is ours), and a sample that cannot be decoded fails its whole batch, after which
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cfvideo.data.decoders.optional import imported
+from cfvideo.core.dali_library import load
 from cfvideo.data.decoders.resizing import Unexpected
 from cfvideo.data.decoders.survey import Survey
 
@@ -24,20 +22,6 @@ GPU_CODECS = ("h264", "hevc", "vp9")
 _PIXEL_FORMATS = {"dali_cpu": ("yuv420p", "yuvj420p", "yuvj422p", "yuvj444p"), "dali_gpu": ("yuv420p", "yuvj420p")}
 # NVDEC's bounds over the codecs above, pixels (Video Codec SDK, decoder capabilities of Turing and later).
 GPU_SIZES = (144, 4096)
-
-
-def is_installed() -> bool:
-    """Whether DALI is there; does not import it."""
-    try:
-        return importlib.util.find_spec("nvidia.dali") is not None
-    except ModuleNotFoundError:
-        return False
-
-
-def load() -> Any:
-    """nvidia.dali.experimental.dynamic. Raises ConfigError where DALI is not installed."""
-    return imported("nvidia.dali.experimental.dynamic", decoder="dali",
-                    install="pip install nvidia-dali-cuda130 (Linux)")
 
 
 def unfit(decoder: str, found: Survey) -> str:

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from cfvideo.data.decoders.optional import imported
+from cfvideo.core.optional_decoders import imported
+from cfvideo.core.picture_views import Resize
 from cfvideo.data.decoders.resizing import Resizer, Unexpected
 from cfvideo.data.decoders.survey import MATROSKA, MP4, Survey
-from cfvideo.data.pixels import Frames, Resize
+from cfvideo.data.pixels import Frames
 
 NEEDS_PROCESS = True
 _PIXEL_FORMATS = ("yuv420p", "yuvj420p")

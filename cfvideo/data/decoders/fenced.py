@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from cfvideo.core.picture_views import Resize
 from cfvideo.data.decoders import decord_backend, torchcodec_backend
 from cfvideo.data.decoders.resizing import Unexpected
 from cfvideo.data.decoders.survey import Survey, survey
-from cfvideo.data.pixels import Frames, Resize
+from cfvideo.data.pixels import Frames
 
 _BACKENDS = {"decord": decord_backend, "torchcodec": torchcodec_backend}
 NAMES = tuple(_BACKENDS)

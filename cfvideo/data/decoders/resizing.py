@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cfvideo.core.picture_views import Resize
 from cfvideo.data.painter import Painter
-from cfvideo.data.pixels import Frames, Resize
+from cfvideo.data.pixels import Frames
 
 
 class Unexpected(Exception):

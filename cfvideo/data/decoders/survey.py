@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cfvideo.data.media_file import MediaError, OpenVideo, open_video
+from cfvideo.core.media_file import MediaError
+from cfvideo.data.media_file import OpenVideo, open_video
 from cfvideo.data.packet_plan import Stamp, tabulate
 from cfvideo.data.pixels import display_orientation
 

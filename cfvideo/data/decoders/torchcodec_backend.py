@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cfvideo.data.decoders.optional import imported, unusable
+from cfvideo.core.optional_decoders import imported, unusable
+from cfvideo.core.picture_views import Resize
 from cfvideo.data.decoders.resizing import Resizer, Unexpected
 from cfvideo.data.decoders.survey import Survey
-from cfvideo.data.pixels import Frames, Resize
+from cfvideo.data.pixels import Frames
 
 NEEDS_PROCESS = False
 _UPRIGHT = (False, False, False)

@@ -1,6 +1,5 @@
 """Data sets as they lie on disk -> a frozen index; README.md shows every format's true form."""
 
-from cfvideo.data.formats.index_file import names_from, write_parquet
 from cfvideo.data.formats.read import FORMATS, read_index
 
-__all__ = ["FORMATS", "names_from", "read_index", "write_parquet"]
+__all__ = ["FORMATS", "read_index"]

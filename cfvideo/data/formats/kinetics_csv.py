@@ -15,10 +15,10 @@ from pathlib import Path
 
 from cfvideo.core.errors import DataError
 from cfvideo.core.file_names import printable
+from cfvideo.core.formats.folders import subfolders
+from cfvideo.core.formats.list_files import Where, lines_of, text_of
+from cfvideo.core.formats.source import NamedLabels, Source, is_number
 from cfvideo.core.index import Index
-from cfvideo.data.formats.folders import entries
-from cfvideo.data.formats.source import NamedLabels, Source, is_number
-from cfvideo.data.list_files import Where, lines_of, text_of
 
 NEEDED = ("youtube_id", "time_start", "time_end")
 _FILE_NAME_PARTS = "/\0"
@@ -70,7 +70,7 @@ class ClassFolders:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._by_label: dict[str, bytes] = {}
-        for name in entries(root, folders=True):
+        for name in subfolders(root):
             other = self._by_label.setdefault(_comparable(os.fsdecode(name)), name)
             if other != name:
                 raise DataError(f"{root}: {printable(other)} and {printable(name)} are folders of one class; merge "

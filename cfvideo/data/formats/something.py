@@ -19,10 +19,11 @@ from typing import Any
 
 from cfvideo.core.errors import DataError
 from cfvideo.core.file_names import printable
+from cfvideo.core.formats.json_files import parsed_json, text_in
+from cfvideo.core.formats.list_files import Where, lines_of, text_of
+from cfvideo.core.formats.source import Names, Source, label_id, names_in
 from cfvideo.core.index import Index
 from cfvideo.core.index_columns import ids_of
-from cfvideo.data.formats.source import Names, Source, label_id, names_in
-from cfvideo.data.list_files import Where, lines_of, text_of
 
 _BETWEEN = re.compile(r"[ \t\r\n,]*")
 _LABELS_V1 = ("something-something-v1-labels.csv",)
@@ -79,7 +80,7 @@ def _names(folder: Path, candidates: tuple[str, ...]) -> Names:
 
 def _names_in_json(file: Path) -> Names:
     """{"name": "0", ...} -> names by number."""
-    found = _parsed(file, _text(file))
+    found = parsed_json(file, text_in(file))
     if not isinstance(found, dict) or not all(isinstance(number, str | int) for number in found.values()):
         raise DataError(f'{file}: expected {{"label": "number", ...}}')
     numbers = {str(number): name for name, number in found.items()}
@@ -90,8 +91,8 @@ def _names_in_json(file: Path) -> Names:
 
 def _json_records(file: Path) -> Iterator[tuple[Where, dict[str, Any]]]:
     """The objects of a JSON array, each with the line on which it begins."""
-    text = _text(file)
-    records = _parsed(file, text)
+    text = text_in(file)
+    records = parsed_json(file, text)
     if not isinstance(records, list):
         raise DataError(f"{file}: expected a JSON list of objects, got {type(records).__name__}")
     decoder, position, line = json.JSONDecoder(), text.index("[") + 1, 1 + text.count("\n", 0, text.index("["))
@@ -103,21 +104,3 @@ def _json_records(file: Path) -> Iterator[tuple[Where, dict[str, Any]]]:
         yield Where(file, line), record
         position = decoder.raw_decode(text, start)[1]
         line += text.count("\n", start, position)
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(f"{file}: the list cannot be read ({error.strerror}); give the path of a list file") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file}: not UTF-8: {error}") from error
-
-
-def _parsed(file: Path, text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{file}:{error.lineno}: not JSON: {error.msg}") from error
-    except RecursionError as error:
-        raise DataError(f"{file}: not JSON: nested too deeply") from error

@@ -9,21 +9,20 @@ from __future__ import annotations
 import os
 import re
 from functools import cached_property
-from pathlib import Path
 
 from cfvideo.core.errors import DataError
 from cfvideo.core.file_names import printable
+from cfvideo.core.formats.folders import samples_below
+from cfvideo.core.formats.list_files import Where, lines_of
+from cfvideo.core.formats.source import NumberedLabels, Source, names_in
 from cfvideo.core.index import Index
-from cfvideo.data.formats.folders import videos_below
-from cfvideo.data.formats.source import NumberedLabels, Source, names_in
-from cfvideo.data.list_files import Where, lines_of
 
 _ADDRESS = re.compile(rb"https?://(?:www\.|m\.)?(?:youtube\.com/watch\?v=|youtu\.be/)([\w-]{1,64})(?:&\S*)?")
 
 
 def read_sports1m(source: Source) -> Index:
     names = source.label_names if source.label_names is not None else names_in(source.path.parent / "labels.txt")
-    labels, rows, videos = NumberedLabels(names), source.rows(), VideosById(source.folder)
+    labels, rows, videos = NumberedLabels(names), source.rows(), VideosById(source)
     for where, line in lines_of(source.path):
         file, _, numbers = line.replace(b"\t", b" ").rpartition(b" ")
         if not file:
@@ -36,13 +35,13 @@ def read_sports1m(source: Source) -> Index:
 class VideosById:
     """Videos below a folder by their name without extension; the folder is searched when first asked."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, source: Source) -> None:
+        self._folder, self._kind = source.folder, source.kind
 
     @cached_property
     def _paths(self) -> dict[bytes, bytes]:
         found: dict[bytes, bytes] = {}
-        for path in videos_below(self._folder):
+        for path in samples_below(self._folder, self._kind):
             key = os.path.splitext(os.path.basename(path))[0]
             if key in found:
                 raise DataError(f"{self._folder}: {printable(found[key])} and {printable(path)} are both videos of "

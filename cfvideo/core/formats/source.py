@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from cfvideo.core.errors import DataError
 from cfvideo.core.file_names import printable
+from cfvideo.core.formats.list_files import Rows, Where, lines_of, text_of
+from cfvideo.core.formats.media_kind import MediaKind
 from cfvideo.core.index_builder import Progress, no_progress
 from cfvideo.core.index_columns import ids_of
-from cfvideo.data.list_files import Rows, Where, lines_of, text_of
 
 # Without names a label file may still not name half the integers: a stray id would make as many classes.
 MAX_UNNAMED_LABELS = 1_000_000
@@ -22,9 +23,11 @@ Names = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Source:
-    """A data set to read: its folder or list, the folder its paths start from, the label space, whom to tell."""
+    """A data set to read: its folder or list, which files are samples, the folder its paths start from, the label
+    space, whom to tell."""
 
     path: Path
+    kind: MediaKind
     root: Path | None = None
     label_names: Names | None = None
     progress: Progress = no_progress
@@ -35,7 +38,7 @@ class Source:
         return self.path.parent if self.root is None else self.root
 
     def rows(self, root: Path | None = None, *, with_parts: bool = False) -> Rows:
-        return Rows(self.folder if root is None else root, with_parts=with_parts, progress=self.progress)
+        return Rows(self.folder if root is None else root, self.kind, with_parts=with_parts, progress=self.progress)
 
 
 class NumberedLabels:

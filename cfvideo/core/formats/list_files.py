@@ -1,4 +1,4 @@
-"""Lists of videos in text files: lines, the paths in them, and errors that name file and line."""
+"""Lists of samples in text files: lines, the paths in them, and errors that name file and line."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from cfvideo.core.errors import DataError
 from cfvideo.core.file_names import printable, refusal_of_path
+from cfvideo.core.formats.media_kind import MediaKind
 from cfvideo.core.index import Index
 from cfvideo.core.index_builder import IndexBuilder, Progress, no_progress
 from cfvideo.core.index_columns import single
-from cfvideo.data.frame_files import frames_size_bytes
 
 _BOM = b"\xef\xbb\xbf"
 _NOT_NORMAL = re.compile(rb"//|/\.|^\.|/$")  # what normpath may have something to do about; most paths need none
@@ -63,8 +63,9 @@ class Rows:
     Per row it keeps the columns of the index, a 64-bit hash and a line number: no Python object.
     """
 
-    def __init__(self, root: Path, *, with_parts: bool = False, progress: Progress = no_progress) -> None:
-        self.root = root
+    def __init__(self, root: Path, kind: MediaKind, *, with_parts: bool = False, progress: Progress = no_progress
+                 ) -> None:
+        self.root, self._kind = root, kind
         self._prefix = os.fsencode(root).rstrip(b"/") + b"/"
         self._builder = IndexBuilder(with_parts=with_parts, progress=progress)
         self._hashes, self._lines = array("q"), array("q")
@@ -83,7 +84,7 @@ class Rows:
         self._hashes.append(hash((path, offset, length)))
         self._lines.append(where.line)
         labels = sorted(set(labels)) if len(labels) > 1 else labels
-        self._builder.append(path, _size_bytes(where, self._prefix + path), labels, offset, length)
+        self._builder.append(path, _size_bytes(where, self._prefix + path, self._kind), labels, offset, length)
 
     def _relative(self, where: Where, path: bytes) -> bytes:
         if path.startswith(b"/") and path.startswith(self._prefix):
@@ -119,14 +120,14 @@ def _first_repeat(index: Index, hashes: NDArray[np.int64]) -> tuple[int, int] | 
     return None
 
 
-def _size_bytes(where: Where, path: bytes) -> int:
-    """Size of a file, or of the frames in a folder; -1 where there is nothing."""
+def _size_bytes(where: Where, path: bytes, kind: MediaKind) -> int:
+    """Size of a file, or of a folder of frames; -1 where there is nothing."""
     try:
         found = os.stat(path)
     except OSError:
         return -1
     if stat.S_ISDIR(found.st_mode):
-        return frames_size_bytes(path)
+        return -1 if kind.frames_bytes is None else kind.frames_bytes(path)
     if not stat.S_ISREG(found.st_mode):
         raise DataError(f"{where}: {printable(path)} is a pipe or a device, not a file; take it out of the list")
     return found.st_size

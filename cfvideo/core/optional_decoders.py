@@ -25,4 +25,4 @@ def imported(module: str, *, decoder: str, install: str) -> Any:
 def unusable(decoder: str, cause: str, install: str) -> ConfigError:
     """The error for a decoder that is not there."""
     return ConfigError(f"DATA.DECODER = {decoder!r}: the package cannot be used ({cause}); install it with: {install}, "
-                       "or set DATA.DECODER to pyav")
+                       "or leave DATA.DECODER at auto")

@@ -1,8 +1,9 @@
-"""WebDataset's tar shards: samples are members with one key, `000017.mp4`, `000017.cls`; videos are read in place.
+"""WebDataset's tar shards: samples are members with one key, `000017.mp4`, `000017.cls`; media is read in place.
 
 The key is what stands before the first dot of a member's base name, folders included, as in WebDataset. A sample has
-one video and may have labels: `.cls` (a number), `.json` (`tags`, `labels` or `label`: names or numbers) or `.txt`
-(names, one per line); the first of these that says something counts. Other members are left alone, pickles too.
+one video, or one image, and may have labels: `.cls` (a number), `.json` (`tags`, `labels` or `label`: names or numbers)
+or `.txt` (names, one per line); the first of these that says something counts. Other members are left alone, pickles
+too.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from pathlib import Path
 
 from cfvideo.core.errors import DataError
 from cfvideo.core.file_names import printable, refusal_of_path
+from cfvideo.core.formats.media_kind import MediaKind
+from cfvideo.core.formats.source import NamedLabels, NumberedLabels, Source, is_number, names_in
+from cfvideo.core.formats.tar_members import Member, TarReader, open_shard
 from cfvideo.core.index import Index
 from cfvideo.core.index_builder import IndexBuilder
-from cfvideo.data.formats.folders import is_video_name
-from cfvideo.data.formats.source import NamedLabels, NumberedLabels, Source, is_number, names_in
-from cfvideo.data.formats.tar_members import Member, TarReader, open_shard
 
 MAX_LABEL_BYTES = 1 << 20
 _BRACES = re.compile(r"(.*)\{(\d+)\.\.(\d+)\}(.*)")
@@ -48,9 +49,9 @@ def read_tar(source: Source) -> Index:
         with closing(open_shard(shard)) as file:
             reader = TarReader(shard, file)
             for sample in samples_of(reader):
-                video = _video(reader, sample)
+                medium = _medium(reader, sample, source.kind)
                 ids = sorted(set(labels.ids_of(reader, sample)))
-                builder.append(path, video.size, ids, video.offset, video.size, video.name)
+                builder.append(path, medium.size, ids, medium.offset, medium.size, medium.name)
     return labels.finish(builder, root)
 
 
@@ -118,14 +119,14 @@ def _key(reader: TarReader, member: Member) -> tuple[bytes, bytes]:
     return os.path.join(folder, stem), extension.lower()
 
 
-def _video(reader: TarReader, sample: Sample) -> Member:
-    videos = [member for extension, member in sample.members.items() if is_video_name(b"key." + extension)]
-    if len(videos) == 1:
-        return videos[0]
-    if not videos:
+def _medium(reader: TarReader, sample: Sample, kind: MediaKind) -> Member:
+    media = [member for extension, member in sample.members.items() if kind.has_name(b"key." + extension)]
+    if len(media) == 1:
+        return media[0]
+    if not media:
         first = next(iter(sample.members.values()))
-        raise reader.error(first.name, f"belongs to the sample {printable(sample.key)!r}, which holds no video")
-    raise reader.error(videos[1].name, f"and {printable(videos[0].name)!r} are both videos of the key "
+        raise reader.error(first.name, f"belongs to the sample {printable(sample.key)!r}, which holds no {kind.noun}")
+    raise reader.error(media[1].name, f"and {printable(media[0].name)!r} are both {kind.noun}s of the key "
                        f"{printable(sample.key)!r}, which is what stands before the first dot; rename one of them")
 
 

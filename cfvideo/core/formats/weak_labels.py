@@ -7,9 +7,9 @@ import os
 
 from cfvideo.core.errors import DataError
 from cfvideo.core.file_names import printable
+from cfvideo.core.formats.list_files import Where, lines_of, text_of
+from cfvideo.core.formats.source import NamedLabels, Source
 from cfvideo.core.index import Index
-from cfvideo.data.formats.source import NamedLabels, Source
-from cfvideo.data.list_files import Where, lines_of, text_of
 
 
 def read_weak_labels(source: Source) -> Index:

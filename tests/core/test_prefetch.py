@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cfvideo.data.prefetch import in_order
+from cfvideo.core.prefetch import in_order
 
 
 def decode_threads() -> int:

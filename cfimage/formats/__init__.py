@@ -1,0 +1,5 @@
+"""Data sets of images as they lie on disk -> a frozen index; README.md shows every format's true form."""
+
+from cfimage.formats.read import FORMATS, read_index
+
+__all__ = ["FORMATS", "read_index"]

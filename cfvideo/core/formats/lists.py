@@ -1,0 +1,67 @@
+"""Lists of paths with their labels, as SlowFast, PyTorchVideo, Places205 and many others write them."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from cfvideo.core.errors import DataError
+from cfvideo.core.file_names import printable
+from cfvideo.core.formats.list_files import Where, lines_of
+from cfvideo.core.formats.media_kind import MediaKind
+from cfvideo.core.formats.source import NumberedLabels, Source, is_number
+from cfvideo.core.index import Index
+
+_NUMBER_BEHIND_COMMA = re.compile(rb",[ \t]*-?\d+$")
+BLANKS = re.compile(rb"[ \t]+")
+
+
+class _Form(NamedTuple):
+    """What the first line of a list decides for all: the separator (None: blanks), and whether there are labels."""
+
+    separator: bytes | None
+    labelled: bool
+
+
+def read_path_label(source: Source) -> Index:
+    """`path label`, `path,label`, or SlowFast's `path num_frames label`, where there are frames; a list without any
+    labels is unlabelled.
+
+    The last separator counts, so that paths may hold blanks and commas.
+    """
+    labels, rows, form, kind = NumberedLabels(source.label_names), source.rows(), None, source.kind
+    for where, line in lines_of(source.path):
+        if form is None:
+            form = _Form(b"," if _NUMBER_BEHIND_COMMA.search(line) else None, not kind.has_name(line))
+        path, label = _path_and_label(where, line, form, kind)
+        rows.add(where, path, [] if label is None else [labels.id_of(where, label)])
+    return rows.index(labels.names())
+
+
+def _path_and_label(where: Where, line: bytes, form: _Form, kind: MediaKind) -> tuple[bytes, bytes | None]:
+    path, *label = (part.strip() for part in line.rsplit(form.separator, 1))
+    has_label = bool(label) and not kind.has_name(line)
+    if not has_label and not form.labelled:
+        return line, None
+    if not has_label or not form.labelled:
+        raise DataError(f"{where}: the label is missing, here or in the first line: {printable(line)!r}; expected "
+                        "'path label' or 'path,label' in every line, or paths alone in every line")
+    before, *middle = (part.strip() for part in path.rsplit(form.separator, 1))
+    has_number = bool(middle) and is_number(middle[0]) and kind.has_name(before)
+    if has_number and kind.frames_bytes is not None:
+        path = before  # SlowFast's three columns
+    elif has_number or (form.separator and kind.has_name(path.rpartition(b" ")[0])):
+        raise DataError(f"{where}: several labels: {printable(line)!r}; this format takes one label per {kind.noun}, "
+                        "others take several")
+    return path, label[0]
+
+
+def path_and_rest(line: bytes, kind: MediaKind, *, separators: re.Pattern[bytes] = BLANKS) -> tuple[bytes, bytes]:
+    """The path and what stands behind it. A path that ends as a sample's name does may hold blanks, others may not."""
+    for gap in separators.finditer(line):
+        if kind.has_name(line[:gap.start()]):
+            return line[:gap.start()], line[gap.end():]
+    if kind.has_name(line):
+        return line, b""
+    path, *rest = BLANKS.split(line, 1)
+    return path, rest[0] if rest else b""
