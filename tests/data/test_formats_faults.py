@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.data.format_files import labels_of, names_of, touch, write_list
 
 from cfvideo.core.errors import DataError
 from cfvideo.core.index import Index
 from cfvideo.data.formats import read_index
+from tests.format_files import labels_of, names_of, touch, write_list
 
 
 def weak(path: bytes) -> bytes:

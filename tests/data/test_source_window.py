@@ -9,9 +9,10 @@ import pytest
 from av import VideoFrame
 from av.video.reformatter import VideoReformatter
 
+from cfvideo.core.picture_views import short_edge
 from cfvideo.data.decode import read_frames
 from cfvideo.data.painter import Painter
-from cfvideo.data.pixels import Crop, Frames, plane_rows, same_size, short_edge
+from cfvideo.data.pixels import Crop, Frames, plane_rows, same_size
 from cfvideo.data.source_window import SourceWindow
 from tests.synthetic import write_frames, write_kind
 

@@ -28,7 +28,7 @@ def test_an_entry_says_type_default_limits_and_choices() -> None:
 
 
 @pytest.mark.parametrize(("prefix", "start"), [
-    ("CLUSTER", "# CLUSTER: k-means on the features of D_cf.\nCLUSTER.NUM_CLUSTERS  int"),
+    ("CLUSTER", "# CLUSTER: Pseudo-labels of D_cf: clusters of its features.\nCLUSTER.METHOD  str"),
     ("N_CF.SOLVER.BASE_LR", "# N_CF.SOLVER: "),
     ("D_TAR", "# D_TAR: target tasks, by a name of your own"),
     ("D_TAR.KINETICS.TRAIN", "# D_TAR: target tasks, by a name of your own"),

@@ -96,8 +96,8 @@ def test_limits_themselves_are_allowed(key: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(("key", "value", "says"), [
-    ("CLUSTER", "5", "it is a group of keys, such as CLUSTER.NUM_CLUSTERS"),
-    ("CLUSTER", "", "an empty value is not allowed; it is a group of keys, such as CLUSTER.NUM_CLUSTERS"),
+    ("CLUSTER", "5", "it is a group of keys, such as CLUSTER.METHOD"),
+    ("CLUSTER", "", "an empty value is not allowed; it is a group of keys, such as CLUSTER.METHOD"),
     ("D_TAR", "x", "such as D_TAR.<NAME>.FORMAT"),
     ("D_TAR.TRAIN", "x", "a name of your own is missing: D_TAR.<NAME>.TRAIN"),
     ("D_TAR.MINE", "x", "such as D_TAR.MINE.FORMAT"),

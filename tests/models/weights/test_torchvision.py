@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from cfvideo.core.errors import IntegrityError
 from cfvideo.core.foreign.containers import read_checkpoint
 from cfvideo.core.foreign.imports import Asked, import_weights
 from cfvideo.core.network_file import FILE_NAME, load_network, read_header
+from cfvideo.core.specs import ClipSpec
 from cfvideo.modality import VIDEO
 from cfvideo.models.r2plus1d import BLOCKS, R2Plus1D
 from cfvideo.models.weights import VIDEO_WEIGHTS
@@ -70,8 +73,9 @@ def test_the_papers_networks_are_known_by_name(depth: int, midplanes: Any) -> No
     ("any.pth", "caffe2", 32), ("r2plus1d_18-91a641e6.pth", "torchvision", 16)])
 def test_what_it_is_fed(tmp_path: Path, name: str, midplanes: Any, num_frames: int) -> None:
     view = read_header(imported(small_video(midplanes).state_dict(), tmp_path, name))["view"]
-    assert view == {"num_frames": num_frames, "frame_stride": 1, "short_edge_px": 128, "crop_px": 112, "flip": True,
-                    "mean": [0.43216, 0.394666, 0.37645], "std": [0.22803, 0.22145, 0.216989]}
+    stated = {"num_frames": num_frames, "frame_stride": 1, "short_edge_px": 128, "crop_px": 112, "flip": True,
+              "mean": [0.43216, 0.394666, 0.37645], "std": [0.22803, 0.22145, 0.216989]}
+    assert view == {**json.loads(json.dumps(dataclasses.asdict(ClipSpec()))), **stated}
 
 
 def test_torchvisions_own_network(tmp_path: Path) -> None:
