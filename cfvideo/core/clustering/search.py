@@ -26,10 +26,12 @@ from cfvideo.core.clustering.bounds import NO_ID, Rows, down, needed, tiles, two
 from cfvideo.core.clustering.exact import Centroids, Points, nearest_of
 
 # Rows that are read and sorted at a time hold this many numbers; the scores of one product as many at most.
-BLOCK_ELEMENTS = 1 << 22
+BLOCK_ELEMENTS = 1 << 21
 _SCORE_ELEMENTS = 1 << 20
 _TILE_ROWS = 1024
 _ROUNDING = 2.0 ** -24  # of float32
+# Factors rounded to TF32 (11 bits) or bfloat16 (8 bits), by torch.set_float32_matmul_precision.
+_FACTORS = {"highest": 0.0, "high": 2.0 ** -9, "medium": 2.0 ** -6}
 
 
 def block_rows(dim: int) -> int:
@@ -59,7 +61,11 @@ class Search:
         squares = centred.double().square().sum(1)
         self._reach = float(squares.max().sqrt())
         self._centred, self._squares = centred.to(device), squares.float().to(device)
+        # Of |x - c|^2 in float32, relative to (|x| + |c|)^2: D for any order of summation, the rest for centring and
+        # rounding; and what a product may be allowed to round its factors to. |x|^2 itself is float64.
+        self._error = (1.01 * centroids.shape[1] + 32) * _ROUNDING + _FACTORS[torch.get_float32_matmul_precision()]
         self._middle = torch.from_numpy(self.centre).to(device)
+        self._block = torch.empty((0, centroids.shape[1]), device=device)
         self._tiles = torch.empty((2, _TILE_ROWS, centroids.shape[1]), device=device)
         self._scores = torch.empty(0, device=device)
 
@@ -103,14 +109,16 @@ class Search:
 
         Where it is not measured, all centroids are needed, the own one among them.
         """
-        squares = np.full(len(members), np.inf)
+        sizes, error = self._load(points, members)
+        own = torch.full_like(sizes, torch.inf)
         ids = rows.ids[members]
         if ids[0] >= 0:
             # At best the own centroid came nearer by as much as it moved.
             best_gap = rows.gap(members) + 2 * self.moved[ids]
             helps = np.flatnonzero(needed(best_gap, steps) < len(steps))
             for part in tiles(len(helps), _TILE_ROWS):
-                squares[helps[part]] = self._measure_own(points, rows, members[helps[part]])
+                own[torch.from_numpy(helps[part])] = self._measure_own(helps[part], ids[helps[part]])
+            rows.own[members[helps]] = up((own + error).sqrt().cpu().numpy()[helps])
         need = needed(rows.gap(members), steps)
         order = np.argsort(-need, kind="stable")
         begin = 0
@@ -119,66 +127,69 @@ class Search:
             tile = order[begin:begin + min(_TILE_ROWS, max(16, _SCORE_ELEMENTS // (head + 1)))]
             step = float(steps[-1 - head]) if head < len(steps) else -np.inf
             if head:
-                self._compare(points, rows, members[tile], squares[tile], (start, start + head), step)
+                at = torch.from_numpy(tile).to(self.device)
+                scores = self._score(at, (start, start + head), ids[tile], own[at] - sizes[at])
+                self._settle(points, rows, members[tile], scores, (start, start + head), sizes[at], error[at], step)
             else:
                 rows.other[members[tile]] = down(rows.other[members[tile]] - step)
             begin += len(tile)
 
-    def _load(self, points: Points, members: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
-        """Centred points float32 [r, D], their squared norms and the error of any score, float64 [r]."""
-        tile = self._tiles[0, :len(members)]
-        tile.copy_(torch.from_numpy(points[members]))
-        tile -= self._middle
-        squares = torch.linalg.vector_norm(tile, dim=1).double().square()
-        spread = (squares.sqrt() * (1 + 1e-4) + self._reach) ** 2
-        return tile, squares, (1.01 * tile.shape[1] + 16) * _ROUNDING * spread
+    def _load(self, points: Points, members: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Fill the block with m centred points; their squared norms and the error of any score, float64 [m]."""
+        if len(self._block) < len(members):
+            self._block = torch.empty((len(members), points.shape[1]), device=self.device)
+        sizes = torch.empty(len(members), dtype=torch.float64, device=self.device)
+        for part in tiles(len(members), _TILE_ROWS):
+            tile = self._block[:len(members)][part]
+            # All rows of a block are in their own order, and need no gathering.
+            tile.copy_(torch.from_numpy(points[part if len(members) == len(points) else members[part]]))
+            tile -= self._middle
+            sizes[part] = torch.linalg.vector_norm(tile, dim=1, dtype=torch.float64)
+        return sizes.square(), self._error * (sizes + self._reach) ** 2
 
-    def _measure_own(self, points: Points, rows: Rows, members: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Squared distances to the rows' own centroids [r]; rows.own follows."""
-        tile, _, error = self._load(points, members)
-        delta = self._tiles[1, :len(members)]
-        places = torch.from_numpy(self.place[rows.ids[members]]).to(self.device)
-        torch.index_select(self._centred, 0, places, out=delta)
+    def _measure_own(self, places: NDArray[np.int64], ids: NDArray[np.int32]) -> Tensor:
+        """Squared distances, float64 [r], of the block's points at `places` to centroids `ids`."""
+        tile, delta = self._tiles[:, :len(places)]
+        torch.index_select(self._block, 0, torch.from_numpy(places).to(self.device), out=tile)
+        torch.index_select(self._centred, 0, torch.from_numpy(self.place[ids]).to(self.device), out=delta)
         delta -= tile
-        squares = torch.linalg.vector_norm(delta, dim=1).double().square()
-        rows.own[members] = up((squares + error).sqrt().cpu().numpy())
-        found: NDArray[np.float64] = squares.cpu().numpy()
-        return found
+        squares: Tensor = torch.linalg.vector_norm(delta, dim=1).double().square()
+        return squares
 
-    def _compare(self, points: Points, rows: Rows, members: NDArray[np.int64], own: NDArray[np.float64],
-                 places: tuple[int, int], step: float) -> None:
-        """Nearest of the own centroid and those at `places`; no other moved farther than `step`."""
-        tile, squares, error = self._load(points, members)
-        scores = self._score(tile, places)
+    def _score(self, at: Tensor, places: tuple[int, int], ids: NDArray[np.int32], own: Tensor) -> Tensor:
+        """Squared distances less the point's own square, float32 [r, head + 1], to the centroids at `places`.
+
+        The last column is `own`, that of the centroid `ids`, unless that one is among the others.
+        """
         head = places[1] - places[0]
-        ids = rows.ids[members]
-        # The own centroid takes the last column, unless it is among the others.
-        apart = np.where((ids >= 0) & (self.place[ids] >= places[1]), own, np.inf)
-        scores[:, head] = torch.from_numpy(apart).to(self.device) - squares
+        if self._scores.numel() < len(at) * (head + 1):
+            self._scores = torch.empty(len(at) * (head + 1), device=self.device)
+        scores, tile = self._scores[:len(at) * (head + 1)].view(-1, head + 1), self._tiles[0, :len(at)]
+        part = slice(*places)
+        torch.index_select(self._block, 0, at, out=tile)
+        torch.addmm(self._squares[part], tile, self._centred[part].T, alpha=-2, out=scores[:, :head])
+        apart = torch.from_numpy((ids >= 0) & (self.place[ids] >= places[1])).to(self.device)
+        scores[:, head] = torch.where(apart, own, torch.inf)
+        return scores
+
+    def _settle(self, points: Points, rows: Rows, members: NDArray[np.int64], scores: Tensor, places: tuple[int, int],
+                sizes: Tensor, error: Tensor, step: float) -> None:
+        """The nearest of the candidates in `scores`, and new bounds; no other centroid moved farther than `step`."""
         columns, best, second = two_least(scores)
-        unsure = second.double() <= best.double() + 2 * error
+        limit = best.double() + 2 * error
         candidates = np.append(self.order[places[0]:places[1]], NO_ID)
+        ids = rows.ids[members]
         winners = candidates[columns.cpu().numpy()]
-        at = torch.nonzero(unsure)[:, 0]
+        at = torch.nonzero(second.double() <= limit)[:, 0]
         if len(at):
             scores[at, columns[at]] = best[at]
-            pairs = torch.nonzero(scores[at].double() <= (best.double() + 2 * error)[at, None]).cpu().numpy()
+            pairs = torch.nonzero(scores[at].double() <= limit[at, None]).cpu().numpy()
             second[at] = best[at]
             local = at.cpu().numpy()
             found = candidates[pairs[:, 1]]
             found = np.where(found == NO_ID, ids[local][pairs[:, 0]], found)
             winners[local] = nearest_of(points[members[local]], self.centroids, pairs[:, 0], found)
         rows.ids[members] = np.where(winners == NO_ID, ids, winners)
-        rows.own[members] = up((best + squares + error).clamp(min=0).sqrt().cpu().numpy())
-        other = (second + squares - error).clamp(min=0).sqrt().cpu().numpy()
+        rows.own[members] = up((best + sizes + error).clamp(min=0).sqrt().cpu().numpy())
+        other = (second + sizes - error).clamp(min=0).sqrt().cpu().numpy()
         rows.other[members] = down(np.minimum(other, rows.other[members] - step))
-
-    def _score(self, tile: Tensor, places: tuple[int, int]) -> Tensor:
-        """Squared distances less the point's own square, float32 [r, head + 1]; the last column is left to fill."""
-        head = places[1] - places[0]
-        if self._scores.numel() < len(tile) * (head + 1):
-            self._scores = torch.empty(len(tile) * (head + 1), device=self.device)
-        scores = self._scores[:len(tile) * (head + 1)].view(len(tile), head + 1)
-        part = slice(*places)
-        torch.addmm(self._squares[part], tile, self._centred[part].T, alpha=-2, out=scores[:, :head])
-        return scores

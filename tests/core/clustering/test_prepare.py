@@ -29,8 +29,8 @@ def test_pca_is_scikit_learns(whiten: bool) -> None:
 
 def test_projected_values_are_the_exact_ones_rounded() -> None:
     """A value half way between two float16 numbers, which the order of summation could push either way."""
-    matrix = np.array([[1], [2.0 ** -11], [1e-7], [-1e-7]], np.float32)
-    points = np.array([[1, 1, 1, 1], [1, 1, 1, 0.999], [1, 1, 0.999, 1]], np.float16)
+    matrix = np.array([[1], [2.0 ** -11], [2.0 ** -51], [-2.0 ** -51]], np.float32)
+    points = np.array([[1, 1, 1, 1], [1, 1, 1, 0], [1, 1, 0, 1]], np.float16)
     exact = [sum(Fraction(float(x)) * Fraction(float(w)) for x, w in zip(row, matrix[:, 0], strict=True))
              for row in points]
     half_way = 1 + Fraction(1, 2 ** 11)

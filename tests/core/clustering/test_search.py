@@ -58,7 +58,12 @@ def test_near_ties_are_decided_alike_in_any_company() -> None:
     points = mixture(3000, 64, 3, unit=True)
     centre = points[:1].astype(np.float32)
     centroids = np.concatenate([centre * (1 + rng.normal(size=(20, 64)).astype(np.float32) * 1e-6), centre + 0.5])
-    whole = _ids(points, centroids)
+    rows = Rows.unknown(len(points))
+    _search(centroids).update(lambda: points, rows, None)
+    distances = np.sort(np.sqrt(((points[:, None].astype(np.float64) - centroids[None]) ** 2).sum(-1)), axis=1)
+    assert (rows.own >= distances[:, 0]).all()
+    assert (rows.other <= distances[:, 1]).all()
+    whole = rows.ids
     assert np.array_equal(whole, brute_force(points, centroids))
     assert len(np.unique(whole)) > 5
     for start, stop in ((0, 1), (7, 300), (2000, 3000)):
@@ -119,6 +124,21 @@ def test_threads_leave_no_trace() -> None:
     said = {subprocess.run([sys.executable, "-c", THREADS, threads], cwd=ROOT, capture_output=True, text=True,
                            check=True).stdout for threads in ("1", "2")}
     assert len(said) == 1
+
+
+def test_coarser_products_change_no_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU that was allowed TF32: factors of 11 bits, and a bound that knows it."""
+    points = mixture(2000, 32, 1, unit=True)
+    centroids = (points[:80] + mixture(80, 32, seed=1) * np.float16(0.01)).astype(np.float32)
+    multiply = torch.addmm
+
+    def coarse(values: torch.Tensor) -> torch.Tensor:
+        return ((values.contiguous().view(torch.int32) + 0x1000) & ~0x1FFF).view(torch.float32)
+
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: "high")
+    monkeypatch.setattr(torch, "addmm", lambda bias, x, c, *, alpha, out: multiply(
+        bias, coarse(x), coarse(c.T).T, alpha=alpha, out=out))
+    assert np.array_equal(_ids(points, centroids), brute_force(points, centroids))
 
 
 @pytest.mark.gpu
