@@ -128,16 +128,17 @@ def test_threads_leave_no_trace() -> None:
 
 def test_coarser_products_change_no_id(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a GPU that was allowed TF32: factors of 11 bits, and a bound that knows it."""
-    points = mixture(2000, 32, 1, unit=True)
-    centroids = (points[:80] + mixture(80, 32, seed=1) * np.float16(0.01)).astype(np.float32)
+    points = mixture(5000, 4, 1)
+    centroids = (points[:500] + np.float32(0.37)).astype(np.float32)
     multiply = torch.addmm
 
     def coarse(values: torch.Tensor) -> torch.Tensor:
         return ((values.contiguous().view(torch.int32) + 0x1000) & ~0x1FFF).view(torch.float32)
 
-    monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: "high")
     monkeypatch.setattr(torch, "addmm", lambda bias, x, c, *, alpha, out: multiply(
         bias, coarse(x), coarse(c.T).T, alpha=alpha, out=out))
+    assert not np.array_equal(_ids(points, centroids), brute_force(points, centroids))  # torch was not told
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: "high")
     assert np.array_equal(_ids(points, centroids), brute_force(points, centroids))
 
 
