@@ -30,11 +30,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from cfvideo.core.errors import exit_code_of
 from cfvideo.core.evaluation import Place, Request, evaluate
 from cfvideo.core.formats.index_file import names_from
+from cfvideo.core.records import Modality
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", required=True, type=Path, metavar="W", help="the network")
+    parser.add_argument("--modality", choices=("video", "image"), default="video", help="what W reads (default: "
+                        "%(default)s)")
     parser.add_argument("--data", metavar="FORMAT:PATH", help="score the network's own classes on this; formats are "
                         "those of D_PRE.FORMAT")
     parser.add_argument("--labels", type=Path, metavar="FILE", help="with --data: the network's classes in their "
@@ -59,12 +62,18 @@ def request_of(given: argparse.Namespace) -> Request:
 def main(arguments: list[str]) -> int:
     given = parse(arguments)
 
-    def work() -> int:
-        from cfvideo.modality import VIDEO
+    return exit_code_of(lambda: evaluate(modality_named(given.modality), request_of(given)))
 
-        return evaluate(VIDEO, request_of(given))
 
-    return exit_code_of(work)
+def modality_named(name: str) -> Modality:
+    """What --modality stands for; only tools know both."""
+    if name == "image":
+        from cfimage.modality import IMAGE
+
+        return IMAGE
+    from cfvideo.modality import VIDEO
+
+    return VIDEO
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Run ClusterFit on video, from a config to a report.
+"""Run ClusterFit on video or images, from a config to a report.
 
     tools/run_net.py --cfg configs/demo.yaml
     tools/run_net.py --cfg configs/demo.yaml --dry-run CLUSTER.NUM_CLUSTERS 64
+    torchrun --nproc-per-node 8 tools/run_net.py --cfg configs/ig_verb.yaml
 
 Exit codes: 0 finished, 2 config or command line, 3 data, 4 too many bad samples, 5 interrupted (the same command
 resumes), 6 integrity.
@@ -22,8 +23,9 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from cfvideo.core.cli import run
-from cfvideo.core.config import help_text
+from cfvideo.core.config import help_text, load_run_spec
 from cfvideo.core.errors import exit_code_of
+from cfvideo.core.records import Modality
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -49,11 +51,25 @@ def main(arguments: list[str]) -> int:
     given = parse(arguments)
     if given.help_config is not None:
         return exit_code_of(lambda: print(help_text(given.help_config)))
+    files, command = given.cfg or [], shlex.join(["python", "tools/run_net.py", *arguments])
+
+    def work() -> int:
+        modality = modality_named(load_run_spec(files, given.overrides).modality if files else "video")
+        return run(modality, files=files, overrides=given.overrides, stages=given.stages, dry_run=given.dry_run,
+                   command=command)
+
+    return exit_code_of(work)
+
+
+def modality_named(name: str) -> Modality:
+    """What MODALITY stands for; only tools know both."""
+    if name == "image":
+        from cfimage.modality import IMAGE
+
+        return IMAGE
     from cfvideo.modality import VIDEO
 
-    command = shlex.join(["python", "tools/run_net.py", *arguments])
-    return exit_code_of(lambda: run(VIDEO, files=given.cfg or [], overrides=given.overrides, stages=given.stages,
-                                    dry_run=given.dry_run, command=command))
+    return VIDEO
 
 
 if __name__ == "__main__":

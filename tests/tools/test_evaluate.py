@@ -196,7 +196,7 @@ def test_killed_between_shards_the_same_command_ends_with_the_same_and_reuses_it
     (("--data", "vimeo:{folder}/test"), 3, "unknown format"),
     (("--data", "kinetics:{folder}/test", "--labels", "{folder}/train.txt"), 3, "drop"),
     (("--data", "kinetics:{folder}/two"), 3, "tells 3 classes apart, but the data has 2"),
-    (("--data", "kinetics:{folder}/test", "--weights", "{folder}/labels.txt"), 3, "labels.txt is not a network"),
+    (("--data", "kinetics:{folder}/test", "--weights", "{folder}/labels.txt"), 3, "labels.txt: cannot be read"),
     (("--data", "kinetics:{folder}/test", "PROBE.SOLVERS", "sgd"), 2, "PROBE.SOLVER"),
     (("--data", "kinetics:{folder}/test", "SEEDS", "[0, 1]"), 2, "give one seed")])
 def test_what_cannot_be_done_is_refused_with_the_way_out(evaluate: Evaluate, folder: Path, tmp_path: Path,
