@@ -3,11 +3,14 @@
     python tools/bench.py decode                            # ratios to other decoders, about five minutes
     python tools/bench.py decode --json decode.json --rounds 10
     python tools/bench.py kmeans                            # times relative to ours, about five minutes
+    python tools/bench.py forward --json forward.json       # networks beside torchvision's, about two minutes
+    python tools/bench.py train                             # a training step, likewise
 
 `decode` makes its videos (once; `--folder` keeps them), binds itself to one core, runs all methods on the same clips
 in random order and prints ratios of times paired within each round. `kmeans` does so with 30,000 x 512 features such as
-a network's, K = 400 and 1,600, 30 iterations from the same centroids. Exit codes: 0 done, 2 the command line is wrong,
-3 the videos cannot be made.
+a network's, K = 400 and 1,600, 30 iterations from the same centroids. `forward` and `train` run ours and
+torchvision's networks with equal weights in turn, on one core or, where there is one, on a GPU. Exit codes: 0 done, 2
+the command line is wrong, 3 the videos cannot be made.
 """
 
 from __future__ import annotations
@@ -22,11 +25,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from cfvideo.bench import kmeans
+from cfvideo.bench import kmeans, networks
 from cfvideo.bench.decode import GROUPS, measure, one_core, summary
 from cfvideo.bench.sources import SOURCES, shortened
+from cfvideo.core.device import pick_device
 from cfvideo.core.durable import write_json
 from cfvideo.core.errors import ConfigError, exit_code_of
+from cfvideo.core.training.precision import check_precision
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -43,6 +48,13 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
                                 ("dim", 512, "numbers per point"), ("iterations", 30, "iterations")):
         clusters.add_argument(f"--{name}", type=int, default=default, help=f"{what} (%(default)s)")
     clusters.add_argument("--sizes", type=int, nargs="+", default=kmeans.SIZES, help="K (%(default)s)")
+    for name, what in (("forward", "forward passes"), ("train", "training steps")):
+        nets = commands.add_parser(name, help=f"{what} of our networks and torchvision's, on one core or a GPU")
+        nets.add_argument("--json", type=Path, help="write the figures to this file")
+        nets.add_argument("--rounds", type=int, default=5, help="times each network runs (%(default)s)")
+        nets.add_argument("--batch", type=int, default=1, help="samples per batch (%(default)s)")
+        nets.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="(%(default)s)")
+        nets.add_argument("--small", action="store_true", help="small pictures, to try it out")
     return parser.parse_args(argv)
 
 
@@ -94,8 +106,31 @@ def print_clusters(result: dict[str, Any], console: Console) -> None:
             console.print(f"{key}: {value:.3f}", highlight=False)
 
 
+def network(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    if arguments.rounds < 1 or arguments.batch < 1:
+        raise ConfigError(f"--rounds {arguments.rounds}, --batch {arguments.batch}: both are 1 or more")
+    device = pick_device("auto")
+    check_precision(arguments.precision, device, "--precision")
+    if device.type == "cpu":
+        one_core()
+    with console.status("") as status:
+        return networks.measure(networks.cases(arguments.command, batch=arguments.batch, small=arguments.small),
+                                num_rounds=arguments.rounds, device=device, precision=arguments.precision,
+                                progress=status.update)
+
+
+def print_networks(result: dict[str, Any], console: Console) -> None:
+    table = Table("", "time of torchvision / ours", "samples/s", "GFLOP", "share of peak", "torchvision's share",
+                  title=f"{result['device']}, {result['precision']}, peak {result['peak_gflops']} GFLOP/s")
+    for key, case in result["cases"].items():
+        table.add_row(key, f"{result[key]:.2f}", f"{case['samples_per_second']:.2f}", f"{case['gflop']:.1f}",
+                      f"{case['share_of_peak']:.2f}", f"{case['share_of_peak_torchvision']:.2f}")
+    console.print(table)
+
+
 def bench(arguments: argparse.Namespace, console: Console) -> None:
-    measure, show = {"decode": (decode, print_ratios), "kmeans": (cluster, print_clusters)}[arguments.command]
+    measure, show = {"decode": (decode, print_ratios), "kmeans": (cluster, print_clusters),
+                     "forward": (network, print_networks), "train": (network, print_networks)}[arguments.command]
     result = measure(arguments, console)
     if arguments.json is not None:
         write_json(arguments.json, result)

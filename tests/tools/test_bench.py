@@ -52,7 +52,17 @@ def test_a_tiny_measurement_of_kmeans(tmp_path: Path) -> None:
         assert key in done.stdout
 
 
+def test_a_tiny_measurement_of_networks(tmp_path: Path) -> None:
+    done = bench("forward", "--small", "--rounds", "1", "--json", str(tmp_path / "forward.json"))
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "forward.json").read_text())
+    for key in ("r2plus1d_18_8f_vs_torchvision", "r2plus1d_34_32f_vs_torchvision", "resnet50_vs_torchvision"):
+        assert result[key] > 0
+        assert key.split("_vs")[0] in done.stdout
+
+
 @pytest.mark.parametrize(("arguments", "code"), [
+    (["forward", "--batch", "0"], 2), (["train", "--precision", "fp16"], 2),
     (["decode", "--rounds", "0"], 2), (["kmeans", "--rounds", "0"], 2),
     (["decode", "--frames", "0"], 2), ([], 2), (["encode"], 2)])
 def test_command_lines_that_are_wrong(arguments: list[str], code: int) -> None:
