@@ -23,7 +23,7 @@ SMALLER = {
     "python tools/make_demo_data.py": "python tools/make_demo_data.py --size small --out data/demo_small",
     "configs/demo.yaml": "configs/demo_small.yaml",
 }
-MADE_BY_RUNNING = ("data/", "runs/")
+MADE_BY_RUNNING = ("data/", "runs/", "weights/")
 TOOLS = sorted((ROOT / "tools").glob("*.py"))
 
 

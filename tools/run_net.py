@@ -3,7 +3,7 @@
 
     tools/run_net.py --cfg configs/demo.yaml
     tools/run_net.py --cfg configs/demo.yaml --dry-run CLUSTER.NUM_CLUSTERS 64
-    torchrun --nproc-per-node 8 tools/run_net.py --cfg configs/ig_verb.yaml
+    torchrun --nproc-per-node 8 --max-restarts 3 tools/run_net.py --cfg configs/ig_verb.yaml
 
 Exit codes: 0 finished, 2 config or command line, 3 data, 4 too many bad samples, 5 interrupted (the same command
 resumes), 6 integrity.

@@ -12,7 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
+from cfvideo.core.tensors import load_tensors
+from tests.core.processes import torchrun
 from tests.source_tree import ROOT
 from tests.synthetic import Recipe, write_video
 
@@ -92,6 +95,23 @@ def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, byt
     assert "N_cf - N_pre" in said
     assert f"Report: {folder / 'out' / 'report.html'}" in said
     return _results(folder / "out")
+
+
+@pytest.mark.slow
+def test_torchrun_runs_the_same_command_on_several_processes(data: Path, tmp_path: Path) -> None:
+    """Micro-batches fix what a batch norm sees: two processes take the steps of one, up to rounding."""
+    micro = [word for network in ("N_PRE", "N_CF") for word in (f"{network}.SOLVER.MICRO_BATCH_SIZE", "4")]
+    weights = {}
+    for size in (1, 2):
+        folder = tmp_path / str(size)
+        folder.mkdir()
+        process = torchrun(size, "tools/run_net.py", "--cfg", str(_config(folder, data)), *micro)
+        said = "".join(process.communicate(timeout=300))
+        assert process.returncode == 0, said
+        assert said.count("N_cf - N_pre") == said.count("Report: ") == 1
+        weights[size] = load_tensors(next((folder / "out/stages/pretrain").glob("*/weights.safetensors")))[0]
+    for name, value in weights[1].items():
+        torch.testing.assert_close(weights[2][name], value, rtol=1e-3, atol=1e-4, msg=name)
 
 
 # One or two points in every kind of stage, in the order in which a run reaches them.
