@@ -25,8 +25,8 @@ from torch import Tensor
 from cfvideo.core.clustering.bounds import NO_ID, Rows, down, needed, tiles, two_least, up
 from cfvideo.core.clustering.exact import Centroids, Points, nearest_of
 
-# Rows that are read and sorted at a time hold this many numbers; the scores of one product as many at most.
-BLOCK_ELEMENTS = 1 << 21
+# Rows that are read and sorted at a time hold this many numbers: the more, the more alike are the rows of a tile.
+BLOCK_ELEMENTS = 1 << 22
 _SCORE_ELEMENTS = 1 << 20
 _TILE_ROWS = 1024
 _ROUNDING = 2.0 ** -24  # of float32
