@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,14 +11,13 @@ from cfvideo.core.config import flatten
 from cfvideo.core.datasets import cf_source
 from cfvideo.core.errors import ConfigError
 from cfvideo.core.report.layout import Axis
-from cfvideo.core.specs import RunSpec
 
 # The paper's 400 to 6,400 are 1/8 to 2 times the 3,200 of its other video experiments.
 _TIMES = (1 / 8, 1 / 4, 1 / 2, 1, 2)
 _KEY = "CLUSTER.NUM_CLUSTERS"
 
 
-def counts(base: Base, words: list[str] | None = None, *, low: int = 2) -> list[int]:
+def counts(base: Base, words: Sequence[str] | None = None, *, low: int = 2) -> list[int]:
     """The K asked for, or the config's and its parts and double: at least `low`, at most the rows of D_cf."""
     if given := (base.values if words is None else words):
         return whole_numbers(given, "--values" if words is None else "--clusters")
@@ -50,22 +49,24 @@ def baselines(base: Base) -> Ablation:
     labelled = base.spec.n_pre.task == "labels"
     wanted = ("n_pre_2x", "distillation", "prototype") if labelled else ("n_pre_2x",)
     numbers = counts(base)
-    return Ablation("Baselines", "ClusterFit above all of them on most targets; N_pre trained twice as long gains little, "
-                    "distillation is below N_pre, prototypes are between N_pre and ClusterFit (Tables 4 and 5).",
+    return Ablation("Baselines", "ClusterFit above all of them on most targets; N_pre trained twice as long gains "
+                    "little, distillation is below N_pre, prototypes are between N_pre and ClusterFit (Tables 4 and "
+                    "5).",
                     _sweep(numbers, {}, *with_baselines(base.spec, *wanted)), cluster_axis("lines", numbers),
                     "kN: K = N; N_pre 2x: trained twice as long")
 
 
 def labels_unsupervised_vs_per_label(base: Base) -> Ablation:
-    """Clusters of all rows, or of each label's rows; prototypes beside. Each label needs a cluster, so K starts there."""
+    """Clusters of all rows, or of each label's rows; prototypes beside."""
+    # Each label has at least one cluster of its own, so K starts there.
     num_labels = max(len(np.unique(labels[labels >= 0])) for labels in
                      (base.context.data.d_cf.picked_labels(seed) for seed in base.spec.seeds))
     numbers = counts(base, low=max(2, num_labels))
     prototype = with_baselines(base.spec, "prototype")
     variants = [variant for method in ("unsupervised", "per_label")
                 for variant in _sweep(numbers, {"method": method}, "CLUSTER.METHOD", method, *prototype)]
-    return Ablation("Unsupervised or per-label clustering", "Unsupervised clustering is better than per-label clustering "
-                    "for every K (Figure 6).", variants, cluster_axis("bars", numbers),
+    return Ablation("Unsupervised or per-label clustering", "Unsupervised clustering is better than per-label "
+                    "clustering for every K (Figure 6).", variants, cluster_axis("bars", numbers),
                     "kN: K = N; per label: the rows of each label are clustered by themselves")
 
 
@@ -73,22 +74,17 @@ def capacity(base: Base) -> Ablation:
     """N_pre as configured against one of N_cf's architecture."""
     context, n_cf = base.context, base.spec.n_cf
     if context.architecture("n_pre") == context.architecture("n_cf"):
-        raise ConfigError("capacity compares N_PRE as configured with an N_PRE of N_CF's architecture, but they are the "
-                          "same here; give N_PRE a larger one (N_PRE.ARCH, N_PRE.BLOCKS, N_PRE.WIDTHS)")
-    same = [word for name in ("arch", "blocks", "widths", "midplanes") for word in
-            (f"N_PRE.{name.upper()}", _text(n_cf, name))]
+        raise ConfigError("capacity compares N_PRE as configured with an N_PRE of N_CF's architecture, but they are "
+                          "the same here; give N_PRE a larger one (N_PRE.ARCH, N_PRE.BLOCKS, N_PRE.WIDTHS)")
+    own = flatten(n_cf, "N_PRE")
+    same = [word for name in ("ARCH", "BLOCKS", "WIDTHS", "MIDPLANES") for word in
+            (f"N_PRE.{name}", str(own[f"N_PRE.{name}"]))]
     numbers = counts(base)
     variants = [*_sweep(numbers, {"n_pre": "as_configured"}),
                 *_sweep(numbers, {"n_pre": "like_n_cf"}, *same, "N_PRE.WEIGHTS", "")]
     return Ablation("Capacity of N_pre", "A larger N_pre than N_cf is 2 to 3 points better for every K (Figure 5).",
                     variants, cluster_axis("bars", numbers),
                     "kN: K = N; as configured: N_pre has its own architecture; like n cf: that of N_cf")
-
-
-def _text(spec: object, name: str) -> str:
-    """A key's value as the command line takes it."""
-    value = flatten(dataclasses.replace(spec))[name.upper()]  # type: ignore[type-var]
-    return str(value)
 
 
 def cluster_share(base: Base) -> Ablation:
@@ -103,7 +99,8 @@ def cluster_share(base: Base) -> Ablation:
     variants = [Variant({"share": label}, ("CLUSTER.MAX_POINTS_PER_CENTROID", label.removeprefix("max")))
                 for label in share]
     return Ablation("Rows that k-means learns from", "The paper says nothing of it. FAISS takes at most 256 rows per "
-                    "centroid unless told otherwise, so that a sweep of K with its defaults changes two things at once.",
+                    "centroid unless told otherwise, so that a sweep of K with its defaults changes two things at "
+                    "once.",
                     [*variants, Variant({"share": ALL}, ("CLUSTER.MAX_POINTS_PER_CENTROID", "0"))],
                     numbered("share", "lines", "rows that k-means learns from, %", "log", {**share, ALL: 100.0}),
                     "maxN: at most N rows per centroid; all: every row")

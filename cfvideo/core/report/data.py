@@ -29,13 +29,13 @@ def _check_equal_lengths(owner: str, **parts: Sequence[object] | NDArray[np.gene
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """A linear probe on one network's frozen features.
+    """What one yardstick found of one network on one target, first of all a linear probe on its frozen features.
 
     network: untrained, n_pre, n_cf, or a further one (n_pre_2x, n_cf_k400, ...).
     metrics: fractions by name; the first of METRIC_ORDER that is present is the headline.
     num_test_rows: rows the metrics were computed on; num_invalid_rows: undecodable test rows left out of them.
-    strength: the inverse L2 penalty chosen on held-out training rows. method, layer: what the metrics are of; protocol:
-    what else a reader must know to compare them. results: metrics of every method and layer that was tried.
+    strength: the inverse L2 penalty chosen on held-out training rows, None where there is none. method, layer: what the
+    metrics are of; protocol: what else a reader must know to compare them. results: metrics of every method and layer.
     """
 
     network: str
@@ -44,7 +44,7 @@ class ProbeResult:
     metrics: Mapping[str, float]
     num_test_rows: int
     num_invalid_rows: int
-    strength: float
+    strength: float | None
     method: str = "linear"
     layer: str = "res5"
     protocol: Mapping[str, object] = field(default_factory=dict)
@@ -85,8 +85,8 @@ class TrainingCurve:
 class ClusterSummary:
     """k-means of one seed: rows per cluster int [K], the objective after each iteration, share of the rows used.
 
-    network: which network learns these clusters. scores: agreement with other labels and the like, by name (for example
-    NMI with the tags).
+    network: which network learns these clusters. share_moved: of the rows, in each iteration. scores: agreement with
+    other labels and the like, by name (for example NMI with the tags).
     """
 
     seed: int
@@ -97,6 +97,7 @@ class ClusterSummary:
     num_empty: int
     scores: Mapping[str, float] = field(default_factory=dict)
     network: str = "n_cf"
+    share_moved: Sequence[float] = ()
 
     def __post_init__(self) -> None:
         owner = f"clusters of seed {self.seed}"
@@ -104,7 +105,8 @@ class ClusterSummary:
             raise ValueError(f"{owner}: {len(self.sizes)} sizes for {self.num_clusters} clusters")
         if self.num_empty != int((np.asarray(self.sizes) == 0).sum()):
             raise ValueError(f"{owner}: num_empty is {self.num_empty}, but the sizes say otherwise")
-        _check_fractions(owner, [("share_of_points", self.share_of_points)])
+        _check_fractions(owner, [("share_of_points", self.share_of_points),
+                                 *(("share_moved", share) for share in self.share_moved)])
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ class ContactSheet:
     captions: Sequence[str]
     distances: Sequence[float]
     network: str = "n_cf"
+    share_moved: Sequence[float] = ()
 
     def __post_init__(self) -> None:
         owner = f"contact sheet of cluster {self.cluster}, seed {self.seed}"

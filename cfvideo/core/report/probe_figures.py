@@ -14,10 +14,11 @@ from cfvideo.core.report.text import MINUS, network_text, percent, points
 
 BARS = ("Linear probes on frozen features. Bars: mean over seeds; dots: single seeds; a thin line joins the networks "
         "of one seed.")
-DIFFERENCES = ("ClusterFit against N_pre, seed by seed, on the same target. Right of zero: ClusterFit is better. The "
-               "tick marks the mean.")
+DIFFERENCES = ("ClusterFit against its N_pre, seed by seed, on the same target. Right of zero: ClusterFit is better. "
+               "The tick marks the mean.")
 # With more networks the numbers over the bars would run into one another; the table has them.
 MOST_NUMBERED = 4
+MOST_COMPARED = 10
 
 Table = dict[str, list[Summary | None]]
 
@@ -30,6 +31,9 @@ def probe_figures(data: ReportData) -> list[ReportFigure]:
     table = {name: [numbers.summarise(data, name, target) for target in targets] for name in numbers.networks(data)}
     cells = [f"{target}: {network_text(name)} {percent(summary.mean)} %" for at, target in enumerate(targets)
              for name in table if (summary := table[name][at]) is not None]
+    # Of many networks an ablation's own figure says more, and the table has every number.
+    if data.layout.chart is not None:
+        return _difference_figure(data, targets)
     bars = make_figure("probes", BARS, "Bar chart. " + "; ".join(cells) + ".",
                        partial(_paint_bars, table=table, targets=targets))
     return [bars, *_difference_figure(data, targets)]
@@ -40,7 +44,7 @@ def _difference_figure(data: ReportData, targets: list[str]) -> list[ReportFigur
     comparisons = [comparison for comparison in found if comparison is not None]
     won = [f"{item.target}: {network_text(item.candidate)} {points(item.difference.mean)} points, {len(item.won)} of "
            f"{item.num_seeds} seeds won" for item in comparisons]
-    if not comparisons:
+    if not 0 < len(comparisons) <= MOST_COMPARED:
         return []
     return [make_figure("differences", DIFFERENCES, "Dot chart. " + "; ".join(won) + ".",
                         partial(_paint_differences, comparisons=comparisons))]

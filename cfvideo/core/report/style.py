@@ -29,6 +29,7 @@ class Palette:
     background: str
     ink: str
     faint: str
+    paper: str
     networks: dict[str, str]
     others: tuple[str, ...]
 
@@ -37,9 +38,11 @@ class Palette:
 
 
 # Okabe and Ito's colours, told apart by colour-blind readers; lightened for the dark page.
-LIGHT = Palette("#ffffff", "#1d2430", "#dfe3ea", {"untrained": "#9aa3b0", "n_pre": "#e08a00", "n_cf": "#0b6fb8"},
+LIGHT = Palette("#ffffff", "#1d2430", "#dfe3ea", "#6b7280",
+                {"untrained": "#9aa3b0", "n_pre": "#e08a00", "n_cf": "#0b6fb8"},
                 ("#009e73", "#cc79a7", "#d55e00", "#5b4bc4", "#7a8b00"))
-DARK = Palette("#171b22", "#e4e8ee", "#333b47", {"untrained": "#8b95a3", "n_pre": "#f2b14a", "n_cf": "#5ab4ee"},
+DARK = Palette("#171b22", "#e4e8ee", "#333b47", "#9ca3af",
+               {"untrained": "#8b95a3", "n_pre": "#f2b14a", "n_cf": "#5ab4ee"},
                ("#3ccba0", "#e39cc4", "#f08a4b", "#a99cf5", "#b9c84a"))
 
 

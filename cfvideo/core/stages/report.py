@@ -25,6 +25,7 @@ from cfvideo.core.report.data import (
 )
 from cfvideo.core.report.layout import Layout
 from cfvideo.core.report.numbers import METRIC_NAMES, pick_clusters
+from cfvideo.core.report.protocol import FINE_TUNING
 from cfvideo.core.stage import Artefact, Stage, Workspace
 from cfvideo.core.stages.cluster import LABELS
 
@@ -52,8 +53,10 @@ def collect(parts: Parts, cover: Cover, statuses: Mapping[str, str]) -> ReportDa
     """The report's data from finished stages, pictures apart."""
     return ReportData(
         title=cover.title, command=cover.command, config_yaml=cover.config_yaml, expectation=cover.expectation,
-        facts=cover.facts, layout=cover.layout, probes=[_probe(*part) for part in parts if part[0].name == "probe"],
-        curves=[_curve(*part) for part in parts if METRICS in part[1].manifest["files"]],
+        facts=cover.facts, layout=cover.layout, probes=[_PROBES[part[0].name](*part) for part in parts
+                                                        if part[0].name in _PROBES],
+        curves=[_curve(*part) for part in parts if part[0].name in _TRAININGS
+                and METRICS in part[1].manifest["files"]],
         clusters=_clusters(parts), failures=[line for part in parts for line in _failures(*part)],
         stages=[_line(*part, statuses) for part in parts])
 
@@ -76,6 +79,19 @@ def _results(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, dic
             for method, layers in tables.items() if method != "low_shot"}
 
 
+def _finetuned(stage: Stage, artefact: Artefact) -> ProbeResult:
+    """The score of a fine-tuned network, as a target of its own beside the probes of frozen features."""
+    facts = artefact.facts
+    return ProbeResult(network=stage.about["network"], target=f"{stage.about['target']}, fine-tuned",
+                       seed=stage.about["seed"], metrics=_metrics(facts), strength=None, method=FINE_TUNING,
+                       num_test_rows=facts["num_test_rows"], num_invalid_rows=facts["num_bad_rows"])
+
+
+# By kind of stage. A fine-tuned network's own training is no network of the tables.
+_PROBES = {"probe": _probe, "score": _finetuned}
+_TRAININGS = ("pretrain", "train_cf")
+
+
 def _curve(stage: Stage, artefact: Artefact) -> TrainingCurve:
     lines = read_journal(artefact.file(METRICS))
     return TrainingCurve(network=stage.about["network"], seed=stage.about["seed"],
@@ -96,7 +112,8 @@ def _clusters(parts: Parts) -> list[ClusterSummary]:
         sizes = np.asarray(own + [0] * facts["num_empty"], dtype=np.int64)
         summaries.append(ClusterSummary(seed=stage.about["seed"], num_clusters=len(sizes), sizes=sizes,
                                         network=learners.get(stage.fingerprint, "n_cf"),
-                                        objective=fit["objective"], share_of_points=fit["share_of_points"],
+                                        objective=fit["objective"], share_moved=fit["share_moved"],
+                                        share_of_points=fit["share_of_points"],
                                         num_empty=facts["num_empty"], scores=facts["scores"]))
     return summaries
 
