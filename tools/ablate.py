@@ -44,7 +44,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--cfg", nargs="+", default=[], metavar="FILE", help="config files, later ones win")
     parser.add_argument("--seeds", default="", metavar="0,1,2", help="instead of the config's SEEDS")
     parser.add_argument("--values", nargs="+", default=[], metavar="V", help="values of what the ablation changes: K, "
-                        "numbers of labels (or all), per cent of wrong labels, layers, rounds, rows per centroid (or all)")
+                        "numbers of labels (or all), per cent of wrong labels, layers, rounds, rows per centroid (or "
+                        "all)")
     parser.add_argument("--clusters", nargs="+", default=[], metavar="K", help="label_noise: numbers of clusters")
     parser.add_argument("--lists", nargs="+", default=[], metavar="FILE", help="label_nature: text files of "
                         "label names, one a line")

@@ -50,7 +50,7 @@ def test_a_sweep_of_k_trains_and_extracts_once(tmp_path: Path) -> None:
     assert made(tmp_path, "extract") == 1 + 4 * 2
 
 
-def test_k_is_by_default_parts_and_the_double_of_the_configs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_k_is_by_default_the_configs_its_parts_and_double(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     go(tmp_path, "num_clusters", "CLUSTER.NUM_CLUSTERS", "40", dry_run=True)
     said = capsys.readouterr().out
     assert re.findall(r"│ (k\d+)", said) == ["k5", "k10", "k20", "k40", "k60"]  # D_cf has 60 rows, not 80
@@ -109,8 +109,8 @@ def test_baselines(tmp_path: Path) -> None:
 
 
 def test_multi_task(tmp_path: Path) -> None:
-    table = go(tmp_path, "multi_task", "MORE_N_PRE.OTHER.SOLVER.MAX_SAMPLES", "32", "MORE_N_PRE.OTHER.SOLVER.BATCH_SIZE",
-               "16", "MORE_N_PRE.OTHER.CLIP.NUM_FRAMES", "8")
+    table = go(tmp_path, "multi_task", "MORE_N_PRE.OTHER.SOLVER.MAX_SAMPLES", "32",
+               "MORE_N_PRE.OTHER.SOLVER.BATCH_SIZE", "16", "MORE_N_PRE.OTHER.CLIP.NUM_FRAMES", "8")
     assert networks(table) == {"untrained", "n_pre", "n_cf", "n_pre_OTHER", "n_cf_OTHER", "n_cf_multi_task"}
 
 
