@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Run one of the paper's ablations on video: several variants of a config, and one page that compares them.
+"""Run one of the paper's ablations: several variants of a config, and one page that compares them.
 
     tools/ablate.py num_clusters --cfg configs/demo.yaml --seeds 0,1,2 --dry-run
     tools/ablate.py num_labels --cfg configs/demo.yaml --values 2 4 all
@@ -30,6 +30,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from cfvideo.core.ablation import ABLATIONS, Request, ablate
 from cfvideo.core.errors import ConfigError, exit_code_of
+from cfvideo.core.records import Modality
 
 
 def described() -> str:
@@ -81,14 +82,24 @@ def main(arguments: list[str]) -> int:
     command = shlex.join(["python", "tools/ablate.py", *arguments])
 
     def work() -> int:
-        from cfvideo.modality import VIDEO
-
-        return ablate(VIDEO, Request(
+        request = Request(
             name=given.name, files=[Path(word) for word in given.cfg], command=command, overrides=given.overrides,
             seeds=seeds_of(given.seeds), values=given.values, clusters=given.clusters,
-            lists=[Path(word) for word in given.lists], dry_run=given.dry_run))
+            lists=[Path(word) for word in given.lists], dry_run=given.dry_run)
+        return ablate(modality_named(request.spec().modality if request.files else "video"), request)
 
     return exit_code_of(work)
+
+
+def modality_named(name: str) -> Modality:
+    """What MODALITY stands for; only tools know both."""
+    if name == "image":
+        from cfimage.modality import IMAGE
+
+        return IMAGE
+    from cfvideo.modality import VIDEO
+
+    return VIDEO
 
 
 if __name__ == "__main__":

@@ -10,7 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cfvideo.core.ablation.cluster_counts import counts
-from cfvideo.core.ablation.variants import ALL, Ablation, Base, Variant, numbered, whole_numbers, with_baselines
+from cfvideo.core.ablation.variants import (
+    ALL,
+    Ablation,
+    Base,
+    Variant,
+    numbered,
+    quoted,
+    whole_numbers,
+    with_baselines,
+)
 from cfvideo.core.config import flatten
 from cfvideo.core.errors import ConfigError
 from cfvideo.core.report.layout import Axis
@@ -40,7 +49,7 @@ def num_labels(base: Base) -> Ablation:
     """The most frequent labels of D_pre, each time with the same number of videos."""
     known = len(base.data_under((_MAX_ROWS, "0", "D_PRE.LABELS.TOP", "0")).d_pre.label_names)
     given = [word for word in base.values if word != ALL] if base.values else [str(top) for top in _TOP]
-    tops = [top for top in whole_numbers(given, "--values") if not known or top < known]
+    tops = [top for top in whole_numbers(given, "--values", low=2) if not known or top < known]
     own = {f"m{top}": ("D_PRE.LABELS.TOP", str(top)) for top in tops} | {ALL: ("D_PRE.LABELS.TOP", "0")}
     places = {f"m{top}": float(top) for top in tops} | {ALL: float(known or 10 * max(tops, default=1))}
     return Ablation("Number of labels in D_pre", "Transfer grows with the logarithm of the number of labels; the top "
@@ -58,7 +67,7 @@ def label_nature(base: Base) -> Ablation:
     files = {_label(file): file for file in base.lists}
     if len(files) < len(base.lists):
         raise ConfigError(f"--lists: two files have the same name: {', '.join(map(str, base.lists))}; rename one")
-    own = {label: ("D_PRE.LABELS.ONLY", str(file)) for label, file in files.items()}
+    own = {label: ("D_PRE.LABELS.ONLY", quoted(str(file))) for label, file in files.items()}
     places = {label: (float(rank), label.replace("_", " ")) for rank, label in enumerate(files)}
     return Ablation("Nature of the labels of D_pre", "Verbs, nouns and the target's own words all gain from "
                     "ClusterFit; labels of the target's domain are slightly better on it (Figure 8).",
@@ -73,8 +82,11 @@ def _label(file: Path) -> str:
 
 def _equal_rows(base: Base, axis: str, own: Mapping[str, tuple[str, ...]]) -> list[Variant]:
     """A variant per label space, all with as many videos as the smallest has."""
-    sizes = [base.data_under((_MAX_ROWS, "0", *words)).d_pre.num_rows for words in own.values()]
-    limit = base.spec.d_pre.labels.max_rows
+    spaces = {label: base.data_under((_MAX_ROWS, "0", *words)).d_pre for label, words in own.items()}
+    lonely = [label for label, space in spaces.items() if space.num_rows and len(space.label_names) < 2]
+    if lonely:
+        raise ConfigError(f"{lonely[0]}: N_pre would learn a single label, which is nothing to learn; give at least two")
+    limit, sizes = base.spec.d_pre.labels.max_rows, [space.num_rows for space in spaces.values()]
     fewest = min([*sizes, limit] if limit else sizes)
     # Distillation learns the labels of D_cf from a teacher of other labels: it cannot.
     fixed = (_MAX_ROWS, str(fewest), *with_baselines(base.spec, without=("distillation",)), *_own_d_cf(base))
@@ -86,5 +98,5 @@ def _own_d_cf(base: Base) -> list[str]:
     if base.spec.d_cf.path:
         return []
     source = flatten(base.spec.d_pre, "D_CF")
-    return [word for key, value in source.items() if ".LABELS." not in key and value != ""
-            for word in (key, str(value))]
+    return [word for key, value in source.items() if ".LABELS." not in key
+            for word in (key, quoted(value) if isinstance(value, str) else str(value))]

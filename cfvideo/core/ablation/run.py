@@ -98,6 +98,7 @@ def _job(modality: Modality, request: Request, spec: RunSpec, screen: Screen) ->
     folder = Path(spec.output_dir) / "ablations" / request.name
 
     def publish(artefact: Artefact) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
         for name in artefact.manifest["files"]:
             write_bytes(folder / name, artefact.file(name).read_bytes())
         return folder / "report.html"

@@ -73,6 +73,11 @@ def with_baselines(spec: RunSpec, *more: str, without: Sequence[str] = ()) -> tu
     return "BASELINES", f"[{', '.join(wanted)}]"
 
 
+def quoted(text: str) -> str:
+    """Text as a YAML value, whatever it looks like: a file may be called 60."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def numbered(name: str, form: str, text: str, scale: str, places: Mapping[str, float]) -> Axis:
     """An axis of numbers, each written as it is under its place; bars stand side by side."""
     marks = [(label, (float(rank) if form == "bars" else value, f"{value:g}"))

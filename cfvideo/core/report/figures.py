@@ -56,7 +56,7 @@ def _series(curve: TrainingCurve, name: str) -> NDArray[np.float64]:
 def _paint_curves(axes: Axes, palette: Palette, *, curves: list[TrainingCurve], name: str, label: str) -> None:
     order = list(dict.fromkeys(curve.network for curve in curves))
     for place, curve in enumerate(curves):
-        first = curve.network not in [earlier.network for earlier in curves[:place]]
+        first = (curve.network not in [earlier.network for earlier in curves[:place]]) and len(order) <= MOST_NAMED
         axes.plot(curve.samples, _series(curve, name), alpha=0.8, label=short_name(network_text(curve.network)) if first
                   else None, color=palette.network(curve.network, order.index(curve.network)))
     axes.set_xlabel("training samples")

@@ -20,6 +20,8 @@ SIZE_INCHES = (4.9, 3.1)
 DOTS_PER_INCH = 200
 # A longer name is cut in the figures; the tables show it whole.
 LABEL_CHARACTERS = 18
+# What a line of the legend holds, with 4 for each sample of a colour; and how high it is.
+LINE_CHARACTERS, LEGEND_LINE_INCHES = 62, 0.2
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,16 @@ def _settings(palette: Palette) -> dict[Any, Any]:
 
 
 def legend(axes: Axes, *, num_columns: int) -> None:
-    """Above the axes, where it hides no data."""
-    handles, _ = axes.get_legend_handles_labels()
+    """Above the axes, where it hides no data; as many columns as fit, and a higher figure for more than two lines."""
+    handles, texts = axes.get_legend_handles_labels()
     if handles:
-        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=num_columns, borderaxespad=0.2,
+        columns = max(1, min(num_columns, LINE_CHARACTERS // (max(map(len, texts)) + 4)))
+        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, borderaxespad=0.2,
                     handlelength=1.2, columnspacing=1.4)
+        lines, (width, height) = -(-len(handles) // columns), SIZE_INCHES
+        figure = axes.get_figure()
+        if lines > 2 and isinstance(figure, Figure):
+            figure.set_size_inches(width, height + LEGEND_LINE_INCHES * (lines - 2))
 
 
 def compact_numbers(axes: Axes) -> None:
