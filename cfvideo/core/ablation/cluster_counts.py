@@ -80,11 +80,11 @@ def capacity(base: Base) -> Ablation:
     same = [word for name in ("ARCH", "BLOCKS", "WIDTHS", "MIDPLANES") for word in
             (f"N_PRE.{name}", str(own[f"N_PRE.{name}"]))]
     numbers = counts(base)
-    variants = [*_sweep(numbers, {"n_pre": "as_configured"}),
-                *_sweep(numbers, {"n_pre": "like_n_cf"}, *same, "N_PRE.WEIGHTS", "''")]
+    variants = [*_sweep(numbers, {"n_pre": "configured"}),
+                *_sweep(numbers, {"n_pre": "equal"}, *same, "N_PRE.WEIGHTS", "''")]
     return Ablation("Capacity of N_pre", "A larger N_pre than N_cf is 2 to 3 points better for every K (Figure 5).",
                     variants, cluster_axis("bars", numbers),
-                    "kN: K = N; as configured: N_pre has its own architecture; like n cf: that of N_cf")
+                    "kN: K = N; configured: N_pre has its own architecture; equal: that of N_cf")
 
 
 def cluster_share(base: Base) -> Ablation:

@@ -85,7 +85,7 @@ def _equal_rows(base: Base, axis: str, own: Mapping[str, tuple[str, ...]]) -> li
     spaces = {label: base.data_under((_MAX_ROWS, "0", *words)).d_pre for label, words in own.items()}
     lonely = [label for label, space in spaces.items() if space.num_rows and len(space.label_names) < 2]
     if lonely:
-        raise ConfigError(f"{lonely[0]}: N_pre would learn a single label, which is nothing to learn; give at least two")
+        raise ConfigError(f"{lonely[0]}: N_pre would learn a single label, which is none: give at least two")
     limit, sizes = base.spec.d_pre.labels.max_rows, [space.num_rows for space in spaces.values()]
     fewest = min([*sizes, limit] if limit else sizes)
     # Distillation learns the labels of D_cf from a teacher of other labels: it cannot.

@@ -14,7 +14,7 @@ from cfvideo.core.report.data import ClusterSummary, ReportData, TrainingCurve
 from cfvideo.core.report.probe_figures import probe_figures
 from cfvideo.core.report.style import Palette, ReportFigure, compact_numbers, legend, make_figure, short_name
 from cfvideo.core.report.sweep_figures import layer_figures, sweep_figures
-from cfvideo.core.report.text import network_text
+from cfvideo.core.report.text import family, network_text
 
 # name of the series -> caption, label of the axis
 CURVES = {"loss": ("Training loss.", "training loss"),
@@ -28,6 +28,8 @@ ITERATIONS: dict[str, tuple[str, str, Callable[[ClusterSummary], Sequence[float]
               "rows moved, %", lambda summary: [100 * share for share in summary.share_moved])}
 # With more lines the legend would hide them; the table of clusterings has their numbers.
 MOST_NAMED = 9
+# With more networks a colour stands for all N_pre, all N_cf and so on.
+MOST_COLOURS = 6
 SIZES = "How many clusters have how many rows; one outline per clustering."
 MAX_BINS = 18
 
@@ -54,11 +56,13 @@ def _series(curve: TrainingCurve, name: str) -> NDArray[np.float64]:
 
 
 def _paint_curves(axes: Axes, palette: Palette, *, curves: list[TrainingCurve], name: str, label: str) -> None:
-    order = list(dict.fromkeys(curve.network for curve in curves))
-    for place, curve in enumerate(curves):
-        first = (curve.network not in [earlier.network for earlier in curves[:place]]) and len(order) <= MOST_NAMED
-        axes.plot(curve.samples, _series(curve, name), alpha=0.8, label=short_name(network_text(curve.network)) if first
-                  else None, color=palette.network(curve.network, order.index(curve.network)))
+    names = [curve.network for curve in curves]
+    if len(set(names)) > MOST_COLOURS:
+        names = [family(name) for name in names]
+    order = list(dict.fromkeys(names))
+    for place, (curve, own) in enumerate(zip(curves, names, strict=True)):
+        axes.plot(curve.samples, _series(curve, name), alpha=0.8, color=palette.network(own, order.index(own)),
+                  label=short_name(network_text(own)) if own not in names[:place] else None)
     axes.set_xlabel("training samples")
     axes.set_ylabel(label)
     axes.set_ylim(bottom=0)
@@ -104,7 +108,7 @@ def _keyed(text: str, drawn: Sequence[object]) -> str | None:
 def _sizes_figure(clusters: Sequence[ClusterSummary]) -> list[ReportFigure]:
     ranges = [f"{_clustering(summary, clusters)}: {int(np.min(summary.sizes))} to {int(np.max(summary.sizes))} "
               "rows in a cluster" for summary in clusters]
-    if not clusters:
+    if not 0 < len(clusters) <= MOST_NAMED:
         return []
     return [make_figure("cluster_sizes", SIZES, f"Histogram of cluster sizes. {'; '.join(ranges)}.",
                         partial(_paint_sizes, clusters=clusters))]

@@ -41,7 +41,8 @@ def _sentence(probe: ProbeResult) -> str:
                      f"features scaled: {str(said['scaling']).replace('_', ' ')}")
     if "num_clips" in said:
         averaged = "probabilities" if said.get("averaged_over_clips") == "softmax" else "features"
-        parts.append(f"{said['num_clips']} views a row, their {averaged} averaged")
+        parts.append(f"{averaged} averaged over {said['num_clips']} views of each row" if said["num_clips"] != 1
+                     else "one view of each row")
     if len(probe.results.get(probe.method, {})) > 1:
         parts.append("of several layers the one that held-out training rows prefer")
     return "; ".join(parts)

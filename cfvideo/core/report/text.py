@@ -59,6 +59,12 @@ def network_text(network: str) -> str:
     return " ".join([f"N_{name}", *rest])
 
 
+def family(network: str) -> str:
+    """What kind of network it is: n_cf_p50_k400 -> n_cf, distillation_p50 -> distillation."""
+    parts = network.split("_")
+    return "_".join(parts[:2]) if parts[0] == "n" else parts[0]
+
+
 def seeds_won_text(comparison: Comparison) -> str:
     """'N_cf beat N_pre on 2 of 3 seeds (lost: seed 1)'; ties are named as such."""
     ties = [seed for seed in comparison.difference.by_seed if seed not in comparison.won + comparison.lost]

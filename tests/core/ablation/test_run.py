@@ -90,7 +90,7 @@ def test_label_noise_compares_each_n_cf_with_its_own_n_pre(tmp_path: Path) -> No
 
 def test_capacity(tmp_path: Path) -> None:
     assert networks(go(tmp_path, "capacity", "N_PRE.WIDTHS", "[8, 8, 8, 8]", values="3")) == {
-        "untrained", "n_pre_as_configured", "n_pre_like_n_cf", "n_cf_as_configured", "n_cf_like_n_cf"}
+        "untrained", "n_pre_configured", "n_pre_equal", "n_cf_configured", "n_cf_equal"}
 
 
 def test_layers(tmp_path: Path) -> None:
