@@ -65,7 +65,8 @@ def reference(spec: RunSpec, network: str, num_classes: Mapping[str, int]) -> di
     """
     network, table = _place(spec, network)
     values = table.of(network, spec.cluster.num_clusters) if table else None
-    if table is None or values is None or spec.d_cf.path or spec.d_pre.labels != LabelSpec():
+    differs = spec.d_cf.path or spec.d_pre.labels != LabelSpec() or spec.cluster.method != "unsupervised"
+    if table is None or values is None or differs:
         return {}
     found = {}
     for target, classes in num_classes.items():
