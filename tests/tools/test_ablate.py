@@ -46,7 +46,7 @@ def test_a_plan_for_videos_that_are_not_there(tmp_path: Path, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
-    (["nonsense", "--cfg", "x.yaml"], "unknown ablation nonsense"), (["layers"], "--cfg"),
+    (["nonsense", "--cfg", str(ROOT / "configs/demo.yaml")], "unknown ablation nonsense"), (["layers"], "--cfg"),
     (["layers", "--cfg", str(ROOT / "configs/demo.yaml"), "--seeds", "0;1"], "--seeds 0;1"),
     (["layers", "--cfg", "absent.yaml"], "absent.yaml")])
 def test_a_wrong_command_says_the_way_out(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
