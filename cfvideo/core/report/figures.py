@@ -29,7 +29,7 @@ ITERATIONS: dict[str, tuple[str, str, Callable[[ClusterSummary], Sequence[float]
 # With more lines the legend would hide them; the table of clusterings has their numbers.
 MOST_NAMED = 9
 # With more networks a colour stands for all N_pre, all N_cf and so on.
-MOST_COLOURS = 6
+MOST_COLOURS = 5
 SIZES = "How many clusters have how many rows; one outline per clustering."
 MAX_BINS = 18
 

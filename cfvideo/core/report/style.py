@@ -97,10 +97,15 @@ def legend(axes: Axes, *, num_columns: int) -> None:
         columns = max(1, min(num_columns, LINE_CHARACTERS // (max(map(len, texts)) + 4)))
         axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, borderaxespad=0.2,
                     handlelength=1.2, columnspacing=1.4)
-        lines, (width, height) = -(-len(handles) // columns), SIZE_INCHES
-        figure = axes.get_figure()
-        if lines > 2 and isinstance(figure, Figure):
-            figure.set_size_inches(width, height + LEGEND_LINE_INCHES * (lines - 2))
+        lines = -(-len(handles) // columns)
+        heighten(axes, SIZE_INCHES[1] + LEGEND_LINE_INCHES * (lines - 2))
+
+
+def heighten(axes: Axes, inches: float) -> None:
+    """At least that high a figure; never lower than the others."""
+    figure = axes.get_figure()
+    if isinstance(figure, Figure) and inches > SIZE_INCHES[1]:
+        figure.set_size_inches(SIZE_INCHES[0], inches)
 
 
 def compact_numbers(axes: Axes) -> None:

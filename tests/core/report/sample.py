@@ -110,8 +110,9 @@ def ablation(form: str = "lines") -> ReportData:
               "n_cf_p50_k40": 0.55, "n_cf_p50_k80": 0.58}
     results = [probe(network, target, seed, value + 0.01 * seed + shift, top5=0.9) for target, shift in
                (("motion", 0.0), ("fine", -0.2)) for network, value in values.items() for seed in range(3)]
-    places = {f"p{share}": (float(share), str(share)) for share in (0, 50)}
-    points = {name: (name.replace("_p0", "").replace("_p50", ""), 50.0 if "p50" in name else 0.0) for name in values
+    at = {"p0": 0.0, "p50": 1.0 if form == "bars" else 50.0}
+    places = {share: (place, share[1:]) for share, place in at.items()}
+    points = {name: (name.replace("_p0", "").replace("_p50", ""), at[name.split("_")[2]]) for name in values
               if name != "untrained"}
     layout = Layout(
         baselines={name: f"n_pre_{name.split('_')[2]}" if "cf" in name else "" for name in values},
