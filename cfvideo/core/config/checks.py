@@ -97,9 +97,9 @@ def _proxies(spec: RunSpec) -> Iterator[Contradiction]:
                             "pretext task's outputs say nothing of an untouched picture (paper, appendix D): leave "
                             "distillation out")
     for own in spec.more_n_pre:
-        if own == "2x":
-            yield Contradiction(("MORE_N_PRE.2x",), "MORE_N_PRE.2x: the name is taken by the baseline n_pre_2x: choose "
-                                "another")
+        if own in ("2x", "multi_task") or own.startswith("round"):
+            yield Contradiction((f"MORE_N_PRE.{own}",), f"MORE_N_PRE.{own}: the tables have a network of this name "
+                                "(n_pre_2x, n_cf_multi_task, n_cf_round2): choose another")
     pretext = [name for name, network in _networks(spec) if network.task != "labels"]
     if spec.modality == "video" and pretext:
         yield Contradiction((f"{pretext[0]}.TASK", "MODALITY"), f"{pretext[0]}.TASK: pretext tasks are for images: "

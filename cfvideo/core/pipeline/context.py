@@ -104,6 +104,10 @@ class Context:
             return {group: dict(self.view(name))}
         return dict(flatten(self.network(name).clip, group, neutral=False))
 
+    def layers(self, name: str) -> tuple[str, ...]:
+        """The layers a network has, from the input on."""
+        return tuple(self._shapes_only(name).layers)
+
     def feature_dim(self, name: str) -> int:
         """D of the network's last pooled feature."""
         return self._shape(self.key(name), name)[0]

@@ -4,8 +4,8 @@ place where specs meet stages; below it, functions take plain arguments.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -15,12 +15,14 @@ from cfvideo.core.pipeline.clusters import assign_stage, check_clusters, cluster
 from cfvideo.core.pipeline.context import Context
 from cfvideo.core.pipeline.features import cf_features_stage
 from cfvideo.core.pipeline.finetune import finetune_stages
+from cfvideo.core.pipeline.rows import Wired
+from cfvideo.core.pipeline.study import Study
 from cfvideo.core.pipeline.training import pretrain_stage, train_cf_stage, untrained_stage
 from cfvideo.core.pipeline.transfer import transfer_stages
 from cfvideo.core.records import Modality
 from cfvideo.core.specs import RunSpec
 from cfvideo.core.stage import Stage
-from cfvideo.core.stages.report import Cover, run_report
+from cfvideo.core.stages.report import Cover
 
 STAGE_NAMES = ("untrained", "pretrain", "extract", "cluster", "assign", "train_cf", "probe", "finetune", "score",
                "report")
@@ -28,26 +30,31 @@ STAGE_NAMES = ("untrained", "pretrain", "extract", "cluster", "assign", "train_c
 
 @dataclass
 class Pipeline:
-    """Builds the stages of one run.
-
-    statuses: fingerprint -> run | reused, filled while the run goes on, shown by the report.
-    """
+    """Builds the stages of one run."""
 
     spec: RunSpec
     modality: Modality
     data: DataSets
     device: torch.device
     cover: Cover
-    statuses: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.context = Context(self.spec, self.modality, self.data, self.device)
 
+    @cached_property
+    def work(self) -> list[Stage]:
+        """All stages but the report, each after its inputs."""
+        check_clusters(self.context)
+        return [stage for seed in self.spec.seeds for stage in self._of_seed(seed)]
+
+    @cached_property
+    def study(self) -> Study:
+        """This run with its report."""
+        return Study([self.context], [Wired({}, self.work)], self.cover)
+
     def stages(self) -> list[Stage]:
         """All stages, each after its inputs, the report last."""
-        check_clusters(self.context)
-        every = [stage for seed in self.spec.seeds for stage in self._of_seed(seed)]
-        return [*every, self._report(every)]
+        return self.study.stages()
 
     def _of_seed(self, seed: int) -> list[Stage]:
         """One seed's chain; `judged` are the networks that every target probes, in the order of the tables."""
@@ -59,7 +66,8 @@ class Pipeline:
         for name, stages in baseline_stages(context, seed, n_pre, features).items():
             chain += stages
             judged[name] = stages[-1]
-        assigned = self._clusterfit(seed, "", features, chain, judged)
+        assigned = self._clusterfit(seed, "n_cf", features, chain, judged)
+        self._rounds(seed, chain, judged)
         further = [self._further(seed, own, chain, judged) for own in spec.more_n_pre]
         if further:
             judged["n_cf_multi_task"] = train_cf_stage(context, seed, "n_cf_multi_task", [assigned, *further])
@@ -71,14 +79,22 @@ class Pipeline:
                 chain += finetune_stages(context, seed, name, stage, target)
         return chain
 
-    def _clusterfit(self, seed: int, own: str, features: Stage, chain: list[Stage], judged: dict[str, Stage]) -> Stage:
-        """Clusters of one N_pre's features and an N_cf on them; returns the stage with the pseudo-labels."""
+    def _clusterfit(self, seed: int, name: str, features: Stage, chain: list[Stage], judged: dict[str, Stage]) -> Stage:
+        """Clusters of one network's features and the N_cf `name` on them; returns the stage with the pseudo-labels."""
         kmeans = cluster_stage(self.context, seed, features)
         labels = assign_stage(self.context, seed, features, kmeans)
-        name = f"n_cf_{own}" if own else "n_cf"
         judged[name] = train_cf_stage(self.context, seed, name, [labels])
         chain += [kmeans, labels, judged[name]]
         return labels
+
+    def _rounds(self, seed: int, chain: list[Stage], judged: dict[str, Stage]) -> None:
+        """ClusterFit again and again, each time with the N_cf before in N_pre's place."""
+        before = "n_cf"
+        for number in range(2, self.spec.rounds + 1):
+            features = cf_features_stage(self.context, seed, before, judged[before])
+            chain.append(features)
+            before = f"n_cf_round{number}"
+            self._clusterfit(seed, before, features, chain, judged)
 
     def _further(self, seed: int, own: str, chain: list[Stage], judged: dict[str, Stage]) -> Stage:
         """A further N_pre with its own clusters and N_cf."""
@@ -86,10 +102,4 @@ class Pipeline:
         judged[name] = pretrain_stage(self.context, seed, name)
         features = cf_features_stage(self.context, seed, name, judged[name])
         chain += [judged[name], features]
-        return self._clusterfit(seed, own, features, chain, judged)
-
-    def _report(self, every: list[Stage]) -> Stage:
-        run = partial(run_report, stages=every, cover=self.cover, statuses=self.statuses, modality=self.modality,
-                      d_cf=self.data.d_cf, reading=self.context.reading)
-        inputs = {stage.fingerprint: stage for stage in every}
-        return Stage("report", self.spec.name, {"config": self.cover.config_yaml}, inputs, run)
+        return self._clusterfit(seed, f"n_cf_{own}", features, chain, judged)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from cfvideo.core.report.layout import Layout
+
 
 def _check_fractions(owner: str, values: Iterable[tuple[str, float]]) -> None:
     for name, value in values:
@@ -27,12 +29,13 @@ def _check_equal_lengths(owner: str, **parts: Sequence[object] | NDArray[np.gene
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """A linear probe on one network's frozen features.
+    """What one yardstick found of one network on one target, first of all a linear probe on its frozen features.
 
     network: untrained, n_pre, n_cf, or a further one (n_pre_2x, n_cf_k400, ...).
     metrics: fractions by name; the first of METRIC_ORDER that is present is the headline.
     num_test_rows: rows the metrics were computed on; num_invalid_rows: undecodable test rows left out of them.
-    strength: the inverse L2 penalty chosen on held-out training rows.
+    strength: the inverse L2 penalty chosen on held-out training rows, None where there is none. method, layer: what the
+    metrics are of; protocol: what else a reader must know to compare them. results: metrics of every method and layer.
     """
 
     network: str
@@ -41,13 +44,20 @@ class ProbeResult:
     metrics: Mapping[str, float]
     num_test_rows: int
     num_invalid_rows: int
-    strength: float
+    strength: float | None
+    method: str = "linear"
+    layer: str = "res5"
+    protocol: Mapping[str, object] = field(default_factory=dict)
+    results: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         owner = f"probe of {self.network} on {self.target}, seed {self.seed}"
         if not self.metrics:
             raise ValueError(f"{owner}: no metrics")
         _check_fractions(owner, self.metrics.items())
+        for method, layers in self.results.items():
+            for layer, metrics in layers.items():
+                _check_fractions(f"{owner}, {method} on {layer}", metrics.items())
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,8 @@ class TrainingCurve:
 class ClusterSummary:
     """k-means of one seed: rows per cluster int [K], the objective after each iteration, share of the rows used.
 
-    scores: agreement with other labels and the like, by name (for example NMI with the tags).
+    network: which network learns these clusters. share_moved: of the rows, in each iteration. scores: agreement with
+    other labels and the like, by name (for example NMI with the tags).
     """
 
     seed: int
@@ -85,6 +96,8 @@ class ClusterSummary:
     share_of_points: float
     num_empty: int
     scores: Mapping[str, float] = field(default_factory=dict)
+    network: str = "n_cf"
+    share_moved: Sequence[float] = ()
 
     def __post_init__(self) -> None:
         owner = f"clusters of seed {self.seed}"
@@ -92,7 +105,8 @@ class ClusterSummary:
             raise ValueError(f"{owner}: {len(self.sizes)} sizes for {self.num_clusters} clusters")
         if self.num_empty != int((np.asarray(self.sizes) == 0).sum()):
             raise ValueError(f"{owner}: num_empty is {self.num_empty}, but the sizes say otherwise")
-        _check_fractions(owner, [("share_of_points", self.share_of_points)])
+        _check_fractions(owner, [("share_of_points", self.share_of_points),
+                                 *(("share_moved", share) for share in self.share_moved)])
 
 
 @dataclass(frozen=True)
@@ -106,6 +120,8 @@ class ContactSheet:
     pictures: Sequence[NDArray[np.uint8] | None]
     captions: Sequence[str]
     distances: Sequence[float]
+    network: str = "n_cf"
+    share_moved: Sequence[float] = ()
 
     def __post_init__(self) -> None:
         owner = f"contact sheet of cluster {self.cluster}, seed {self.seed}"
@@ -154,6 +170,7 @@ class ReportData:
     facts: Mapping[str, str] = field(default_factory=dict)
     expectation: str = ""
     notes: Sequence[str] = ()
+    layout: Layout = field(default_factory=Layout)
 
     def __post_init__(self) -> None:
         keys = [(probe.target, probe.network, probe.seed) for probe in self.probes]

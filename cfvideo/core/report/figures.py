@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -13,21 +13,31 @@ from numpy.typing import NDArray
 from cfvideo.core.report.data import ClusterSummary, ReportData, TrainingCurve
 from cfvideo.core.report.probe_figures import probe_figures
 from cfvideo.core.report.style import Palette, ReportFigure, compact_numbers, legend, make_figure, short_name
-from cfvideo.core.report.text import network_text
+from cfvideo.core.report.sweep_figures import layer_figures, sweep_figures
+from cfvideo.core.report.text import family, network_text
 
 # name of the series -> caption, label of the axis
 CURVES = {"loss": ("Training loss.", "training loss"),
           "accuracy": ("Training accuracy of every network on its own labels.", "training accuracy, %")}
 CURVES_NOTE = " One line per seed. Each network learns labels of its own, so their levels do not compare."
-OBJECTIVE = "k-means objective after each iteration; one line per seed. It must never rise."
-SIZES = "How many clusters have how many rows; one outline per seed."
+# name -> caption, label of the axis, values of the iterations
+ITERATIONS: dict[str, tuple[str, str, Callable[[ClusterSummary], Sequence[float]]]] = {
+    "objective": ("k-means objective after each iteration; one line per clustering. It must never rise but where a "
+                  "sample gives way to all rows.", "k-means objective", lambda summary: summary.objective),
+    "moved": ("Rows that change their cluster in each iteration, per cent of those that k-means learns from.",
+              "rows moved, %", lambda summary: [100 * share for share in summary.share_moved])}
+# With more lines the legend would hide them; the table of clusterings has their numbers.
+MOST_NAMED = 9
+# With more networks a colour stands for all N_pre, all N_cf and so on.
+MOST_COLOURS = 5
+SIZES = "How many clusters have how many rows; one outline per clustering."
 MAX_BINS = 18
 
 
 def figures(data: ReportData) -> list[ReportFigure]:
     """Those that the data allows, in the page's order."""
-    return [*probe_figures(data), *_curve_figures(data.curves), *_objective_figure(data.clusters),
-            *_sizes_figure(data.clusters)]
+    return [*sweep_figures(data), *layer_figures(data), *probe_figures(data), *_curve_figures(data.curves),
+            *_iteration_figures(data.clusters), *_sizes_figure(data.clusters)]
 
 
 def _curve_figures(curves: Sequence[TrainingCurve]) -> list[ReportFigure]:
@@ -46,11 +56,13 @@ def _series(curve: TrainingCurve, name: str) -> NDArray[np.float64]:
 
 
 def _paint_curves(axes: Axes, palette: Palette, *, curves: list[TrainingCurve], name: str, label: str) -> None:
-    order = list(dict.fromkeys(curve.network for curve in curves))
-    for place, curve in enumerate(curves):
-        first = curve.network not in [earlier.network for earlier in curves[:place]]
-        axes.plot(curve.samples, _series(curve, name), alpha=0.8, label=short_name(network_text(curve.network)) if first
-                  else None, color=palette.network(curve.network, order.index(curve.network)))
+    names = [curve.network for curve in curves]
+    if len(set(names)) > MOST_COLOURS:
+        names = [family(name) for name in names]
+    order = list(dict.fromkeys(names))
+    for place, (curve, own) in enumerate(zip(curves, names, strict=True)):
+        axes.plot(curve.samples, _series(curve, name), alpha=0.8, color=palette.network(own, order.index(own)),
+                  label=short_name(network_text(own)) if own not in names[:place] else None)
     axes.set_xlabel("training samples")
     axes.set_ylabel(label)
     axes.set_ylim(bottom=0)
@@ -58,30 +70,45 @@ def _paint_curves(axes: Axes, palette: Palette, *, curves: list[TrainingCurve], 
     legend(axes, num_columns=4)
 
 
-def _objective_figure(clusters: Sequence[ClusterSummary]) -> list[ReportFigure]:
-    drawn = [summary for summary in clusters if len(summary.objective)]
-    falls = [f"seed {summary.seed}: from {summary.objective[0]:.4g} to {summary.objective[-1]:.4g} in "
-             f"{len(summary.objective)} iterations" for summary in drawn]
-    if not drawn:
-        return []
-    return [make_figure("objective", OBJECTIVE, f"Line chart. {'; '.join(falls)}.",
-                        partial(_paint_objective, clusters=drawn))]
+def _iteration_figures(clusters: Sequence[ClusterSummary]) -> list[ReportFigure]:
+    made = []
+    for name, (caption, label, values_of) in ITERATIONS.items():
+        drawn = [(_clustering(summary, clusters), list(values_of(summary))) for summary in clusters
+                 if len(values_of(summary))]
+        falls = [f"{text}: from {values[0]:.4g} to {values[-1]:.4g} in {len(values)} iterations"
+                 for text, values in drawn]
+        if drawn:
+            made.append(make_figure(name, caption, f"Line chart. {'; '.join(falls)}.",
+                                    partial(_paint_iterations, drawn=drawn, label=label)))
+    return made
 
 
-def _paint_objective(axes: Axes, palette: Palette, *, clusters: list[ClusterSummary]) -> None:
-    for place, summary in enumerate(clusters):
-        axes.plot(range(1, len(summary.objective) + 1), summary.objective, marker="o", markersize=3, alpha=0.85,
-                  color=palette.others[place % len(palette.others)], label=f"seed {summary.seed}")
+def _clustering(summary: ClusterSummary, among: Sequence[ClusterSummary]) -> str:
+    """Which clustering this is: its seed, and where there are several of a seed, the network that learns it."""
+    if len({one.network for one in among}) == 1:
+        return f"seed {summary.seed}"
+    return f"{network_text(summary.network)}, seed {summary.seed}"
+
+
+def _paint_iterations(axes: Axes, palette: Palette, *, drawn: list[tuple[str, list[float]]], label: str) -> None:
+    for place, (text, values) in enumerate(drawn):
+        axes.plot(range(1, len(values) + 1), values, marker="o", markersize=3, alpha=0.85,
+                  color=palette.others[place % len(palette.others)], label=_keyed(text, drawn))
     axes.set_xlabel("iteration")
-    axes.set_ylabel("k-means objective")
+    axes.set_ylabel(label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    legend(axes, num_columns=5)
+    legend(axes, num_columns=5 if len(drawn) < 6 else 3)
+
+
+def _keyed(text: str, drawn: Sequence[object]) -> str | None:
+    """The text of a line in the legend; of too many lines none is named there."""
+    return short_name(text) if len(drawn) <= MOST_NAMED else None
 
 
 def _sizes_figure(clusters: Sequence[ClusterSummary]) -> list[ReportFigure]:
-    ranges = [f"seed {summary.seed}: {int(np.min(summary.sizes))} to {int(np.max(summary.sizes))} rows in a cluster"
-              for summary in clusters]
-    if not clusters:
+    ranges = [f"{_clustering(summary, clusters)}: {int(np.min(summary.sizes))} to {int(np.max(summary.sizes))} "
+              "rows in a cluster" for summary in clusters]
+    if not 0 < len(clusters) <= MOST_NAMED:
         return []
     return [make_figure("cluster_sizes", SIZES, f"Histogram of cluster sizes. {'; '.join(ranges)}.",
                         partial(_paint_sizes, clusters=clusters))]
@@ -93,7 +120,8 @@ def _paint_sizes(axes: Axes, palette: Palette, *, clusters: Sequence[ClusterSumm
     for place, summary in enumerate(clusters):
         counts, _ = np.histogram(summary.sizes, bins=edges)
         axes.stairs(counts, edges, fill=len(clusters) == 1, linewidth=1.6, alpha=0.85,
-                    color=palette.others[place % len(palette.others)], label=f"seed {summary.seed}")
+                    color=palette.others[place % len(palette.others)],
+                    label=_keyed(_clustering(summary, clusters), clusters))
     axes.set_xlabel("rows in the cluster")
     axes.set_ylabel("clusters")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))

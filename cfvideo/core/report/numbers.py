@@ -16,7 +16,11 @@ UNTRAINED = "untrained"
 # The headline metric of a target is the first of these that its probes carry.
 METRIC_ORDER = ("top1", "mean_ap", "map", "mean_class", "top5")
 METRIC_NAMES = {"top1": "top-1 accuracy", "top5": "top-5 accuracy", "mean_class": "mean per-class accuracy",
-                "map": "mAP", "mean_ap": "mAP"}
+                "map": "mAP", "mean_ap": "mAP", "map_11_point": "mAP, 11 points"}
+# What a yardstick is judged by where it is not the first of METRIC_ORDER.
+HEADLINES = {"svm": "map"}
+# With more of them a table has a line for each network, as the paper's Tables 6 to 8, and not a column.
+MOST_COLUMNS, MOST_DIFFERENCES = 6, 3
 # Shares of independent rows, for which the binomial standard error is right.
 ROW_SHARES = ("top1", "top5")
 # Closer than this (a fraction) two accuracies are the same number, written in floating point.
@@ -43,6 +47,7 @@ class Comparison:
     """candidate - baseline on one target, seed by seed. unpaired: seeds on which only one of the two ran."""
 
     candidate: str
+    baseline: str
     target: str
     difference: Summary
     unpaired: tuple[int, ...]
@@ -61,10 +66,17 @@ class Comparison:
 
 
 def networks(data: ReportData) -> list[str]:
-    """Probed networks in the paper's order: untrained, N_pre, further baselines, ClusterFit."""
+    """Probed networks in the paper's order: untrained, every N_pre, further baselines, ClusterFit."""
     seen = list(dict.fromkeys(probe.network for probe in data.probes))
-    rank = {UNTRAINED: 0, BASELINE: 1}
-    return sorted(seen, key=lambda name: rank.get(name, 3 if is_clusterfit(name) else 2))
+    return sorted(seen, key=_rank)
+
+
+def _rank(network: str) -> int:
+    if network == UNTRAINED:
+        return 0
+    if network == BASELINE or (network.startswith(f"{BASELINE}_") and not network.startswith(f"{BASELINE}_2x")):
+        return 1
+    return 3 if is_clusterfit(network) else 2
 
 
 def is_clusterfit(network: str) -> bool:
@@ -74,6 +86,16 @@ def is_clusterfit(network: str) -> bool:
 def candidates(data: ReportData) -> list[str]:
     """The networks that are compared with N_pre."""
     return [name for name in networks(data) if is_clusterfit(name)]
+
+
+def baseline_of(data: ReportData, network: str) -> str:
+    """The N_pre that a network is compared with; empty: none."""
+    return data.layout.baselines.get(network, "" if network in (BASELINE, UNTRAINED) else BASELINE)
+
+
+def in_lines(data: ReportData) -> bool:
+    """Whether the networks are the lines of the table, because they would be too many columns."""
+    return len(networks(data)) > MOST_COLUMNS or len(candidates(data)) > MOST_DIFFERENCES
 
 
 def targets(data: ReportData) -> list[str]:
@@ -86,8 +108,10 @@ def seeds(data: ReportData) -> list[int]:
 
 def metrics(data: ReportData, target: str) -> list[str]:
     """Names of a target's metrics, the headline first."""
-    names = dict.fromkeys(name for probe in data.probes if probe.target == target for name in probe.metrics)
-    rank = {name: place for place, name in enumerate(METRIC_ORDER)}
+    own = [probe for probe in data.probes if probe.target == target]
+    names = dict.fromkeys(name for probe in own for name in probe.metrics)
+    first = [HEADLINES[probe.method] for probe in own if probe.method in HEADLINES]
+    rank = {name: place for place, name in enumerate(dict.fromkeys([*first, *METRIC_ORDER]))}
     return sorted(names, key=lambda name: rank.get(name, len(rank)))
 
 
@@ -108,14 +132,26 @@ def summarise(data: ReportData, network: str, target: str, metric: str | None = 
     return Summary(values) if values else None
 
 
-def compare(data: ReportData, candidate: str, target: str, baseline: str = BASELINE) -> Comparison | None:
-    """The headline metric's paired difference; None where no seed ran both."""
+def compare(data: ReportData, candidate: str, target: str) -> Comparison | None:
+    """The headline metric's paired difference to the network's own N_pre; None where no seed ran both."""
+    baseline = baseline_of(data, candidate)
     first, second = summarise(data, candidate, target), summarise(data, baseline, target)
     if first is None or second is None or not first.by_seed.keys() & second.by_seed.keys():
         return None
     paired = {seed: value - second.by_seed[seed] for seed, value in first.by_seed.items() if seed in second.by_seed}
     unpaired = tuple(sorted(first.by_seed.keys() ^ second.by_seed.keys()))
-    return Comparison(candidate, target, Summary(paired), unpaired)
+    return Comparison(candidate, baseline, target, Summary(paired), unpaired)
+
+
+def by_layer(data: ReportData, network: str, target: str) -> dict[str, Summary]:
+    """The headline metric on every layer that was probed, over seeds."""
+    metric = next(iter(metrics(data, target)), "")
+    values: dict[str, dict[int, float]] = {}
+    for probe in probes_of(data, network, target):
+        for layer, figures in probe.results.get(probe.method, {}).items():
+            if metric in figures:
+                values.setdefault(layer, {})[probe.seed] = figures[metric]
+    return {layer: Summary(found) for layer, found in values.items()}
 
 
 def label_memory(curves: Sequence[TrainingCurve], network: str) -> Summary | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import re
 from base64 import b64encode
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from importlib.resources import files
 from io import StringIO
@@ -23,7 +24,8 @@ from markupsafe import Markup, escape
 from cfvideo.core.report import numbers as report_numbers
 from cfvideo.core.report import text as report_text
 from cfvideo.core.report.console import console_table
-from cfvideo.core.report.data import ReportData
+from cfvideo.core.report.data import ProbeResult, ReportData
+from cfvideo.core.report.protocol import protocols
 from cfvideo.core.report.verdict import verdict
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ def _page(data: ReportData, drawn: list[ReportFigure]) -> str:
     figures = [(figure, png_uri(figure.light), png_uri(figure.dark)) for figure in drawn]
     return environment.get_template("report.html.j2").render(
         data=data, style=Markup(style), style_hash=digest, figures=figures, verdict=verdict(data),
+        protocols=protocols(data),
         sheets=page_sheets(data.sheets, data.clusters), max_failures=MAX_FAILURES, few_seeds=FEW_SEEDS,
         numbers=report_numbers, text=report_text)
 
@@ -94,14 +97,28 @@ def _subscripts(text: str) -> Markup:
 
 
 def table_csv(data: ReportData) -> str:
-    """One line per target, network, seed and metric; fractions with all their digits."""
-    rows = [[report_text.visible(probe.target), report_text.visible(probe.network), probe.seed,
-             report_text.visible(metric), repr(float(probe.metrics[metric])), probe.num_test_rows,
-             probe.num_invalid_rows, repr(float(probe.strength))]
+    """One line per target, network, seed, method, layer and metric; fractions with all their digits.
+
+    headline: 1 on the lines that the tables show; strength is theirs.
+    """
+    visible = report_text.visible
+    rows = [[visible(probe.target), visible(probe.network), probe.seed, visible(method), visible(layer),
+             visible(metric), repr(float(value)), probe.num_test_rows, probe.num_invalid_rows, int(headline),
+             repr(probe.strength) if headline and probe.strength is not None else ""]
             for target in report_numbers.targets(data) for network in report_numbers.networks(data)
             for probe in report_numbers.probes_of(data, network, target)
-            for metric in report_numbers.metrics(data, target) if metric in probe.metrics]
-    return _csv(["target", "network", "seed", "metric", "value", "num_test_rows", "num_invalid_rows", "strength"], rows)
+            for method, layer, figures, headline in _lines_of(probe) for metric, value in figures.items()]
+    return _csv(["target", "network", "seed", "method", "layer", "metric", "value", "num_test_rows", "num_invalid_rows",
+                 "headline", "strength"], rows)
+
+
+def _lines_of(probe: ProbeResult) -> Iterator[tuple[str, str, Mapping[str, float], bool]]:
+    """method, layer, metrics, and whether they are the probe's own; these come first."""
+    yield probe.method, probe.layer, probe.metrics, True
+    for method, layers in probe.results.items():
+        for layer, figures in layers.items():
+            if (method, layer) != (probe.method, probe.layer):
+                yield method, layer, figures, False
 
 
 def failures_csv(data: ReportData) -> str:

@@ -35,6 +35,7 @@ class Sheet:
     """A contact sheet ready for the page. place: 'largest', 'rank 5 of 30'..., empty where the sizes are unknown."""
 
     seed: int
+    network: str
     cluster: int
     size: int
     place: str
@@ -57,15 +58,15 @@ def thumbnail_uri(picture: NDArray[np.uint8]) -> str:
 
 def page_sheets(sheets: Sequence[ContactSheet], clusters: Sequence[ClusterSummary]) -> list[Sheet]:
     """At most MAX_SHEETS, in the given order."""
-    sizes = {summary.seed: summary.sizes for summary in clusters}
-    return [_sheet(sheet, sizes.get(sheet.seed)) for sheet in sheets[:MAX_SHEETS]]
+    sizes = {(summary.network, summary.seed): summary.sizes for summary in clusters}
+    return [_sheet(sheet, sizes.get((sheet.network, sheet.seed))) for sheet in sheets[:MAX_SHEETS]]
 
 
 def _sheet(sheet: ContactSheet, sizes: NDArray[np.int64] | None) -> Sheet:
     members = zip(sheet.pictures[:MAX_MEMBERS], sheet.captions, sheet.distances, strict=False)
     shown = tuple(Member("" if picture is None or not picture.size else thumbnail_uri(picture), caption, distance)
                   for picture, caption, distance in members)
-    return Sheet(sheet.seed, sheet.cluster, sheet.size, _place(sheet.size, sizes), shown,
+    return Sheet(sheet.seed, sheet.network, sheet.cluster, sheet.size, _place(sheet.size, sizes), shown,
                  len(sheet.pictures) - len(shown))
 
 

@@ -9,15 +9,18 @@ from matplotlib.axes import Axes
 from cfvideo.core.report import numbers
 from cfvideo.core.report.data import ReportData
 from cfvideo.core.report.numbers import Comparison, Summary
-from cfvideo.core.report.style import Palette, ReportFigure, legend, make_figure, short_name
+from cfvideo.core.report.style import Palette, ReportFigure, heighten, legend, make_figure, short_name
 from cfvideo.core.report.text import MINUS, network_text, percent, points
 
 BARS = ("Linear probes on frozen features. Bars: mean over seeds; dots: single seeds; a thin line joins the networks "
         "of one seed.")
-DIFFERENCES = ("ClusterFit against N_pre, seed by seed, on the same target. Right of zero: ClusterFit is better. The "
-               "tick marks the mean.")
+DIFFERENCES = ("ClusterFit against its N_pre, seed by seed, on the same target. Right of zero: ClusterFit is better. "
+               "The tick marks the mean.")
 # With more networks the numbers over the bars would run into one another; the table has them.
 MOST_NUMBERED = 4
+MOST_COMPARED = 10
+# What two lines of text need beside the axis.
+DIFFERENCE_INCHES = 0.42
 
 Table = dict[str, list[Summary | None]]
 
@@ -30,6 +33,9 @@ def probe_figures(data: ReportData) -> list[ReportFigure]:
     table = {name: [numbers.summarise(data, name, target) for target in targets] for name in numbers.networks(data)}
     cells = [f"{target}: {network_text(name)} {percent(summary.mean)} %" for at, target in enumerate(targets)
              for name in table if (summary := table[name][at]) is not None]
+    # Of many networks an ablation's own figure says more, and the table has every number.
+    if data.layout.chart is not None:
+        return _difference_figure(data, targets)
     bars = make_figure("probes", BARS, "Bar chart. " + "; ".join(cells) + ".",
                        partial(_paint_bars, table=table, targets=targets))
     return [bars, *_difference_figure(data, targets)]
@@ -40,7 +46,7 @@ def _difference_figure(data: ReportData, targets: list[str]) -> list[ReportFigur
     comparisons = [comparison for comparison in found if comparison is not None]
     won = [f"{item.target}: {network_text(item.candidate)} {points(item.difference.mean)} points, {len(item.won)} of "
            f"{item.num_seeds} seeds won" for item in comparisons]
-    if not comparisons:
+    if not 0 < len(comparisons) <= MOST_COMPARED:
         return []
     return [make_figure("differences", DIFFERENCES, "Dot chart. " + "; ".join(won) + ".",
                         partial(_paint_differences, comparisons=comparisons))]
@@ -80,10 +86,13 @@ def _paint_seeds(axes: Axes, palette: Palette, cells: dict[float, Summary | None
 
 
 def _paint_differences(axes: Axes, palette: Palette, *, comparisons: list[Comparison]) -> None:
-    several = len({comparison.candidate for comparison in comparisons}) > 1
+    order = list(dict.fromkeys(comparison.candidate for comparison in comparisons))
+    several = len(order) > 1
+    heighten(axes, len(comparisons) * (DIFFERENCE_INCHES if several else 0))
     for at, comparison in enumerate(comparisons):
         values = [100 * value for value in comparison.difference.by_seed.values()]
-        axes.plot(values, [at] * len(values), "o", color=palette.network(comparison.candidate, at), markersize=7,
+        axes.plot(values, [at] * len(values), "o", markersize=7,
+                  color=palette.network(comparison.candidate, order.index(comparison.candidate)),
                   alpha=0.75)
         axes.plot([100 * comparison.difference.mean], [at], "|", color=palette.ink, markersize=22, markeredgewidth=2)
     axes.axvline(0, color=palette.ink, linewidth=1)

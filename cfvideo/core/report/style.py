@@ -20,6 +20,8 @@ SIZE_INCHES = (4.9, 3.1)
 DOTS_PER_INCH = 200
 # A longer name is cut in the figures; the tables show it whole.
 LABEL_CHARACTERS = 18
+# What a line of the legend holds, with 4 for each sample of a colour; and how high it is.
+LINE_CHARACTERS, LEGEND_LINE_INCHES = 62, 0.2
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Palette:
     background: str
     ink: str
     faint: str
+    paper: str
     networks: dict[str, str]
     others: tuple[str, ...]
 
@@ -37,9 +40,11 @@ class Palette:
 
 
 # Okabe and Ito's colours, told apart by colour-blind readers; lightened for the dark page.
-LIGHT = Palette("#ffffff", "#1d2430", "#dfe3ea", {"untrained": "#9aa3b0", "n_pre": "#e08a00", "n_cf": "#0b6fb8"},
+LIGHT = Palette("#ffffff", "#1d2430", "#dfe3ea", "#6b7280",
+                {"untrained": "#9aa3b0", "n_pre": "#e08a00", "n_cf": "#0b6fb8"},
                 ("#009e73", "#cc79a7", "#d55e00", "#5b4bc4", "#7a8b00"))
-DARK = Palette("#171b22", "#e4e8ee", "#333b47", {"untrained": "#8b95a3", "n_pre": "#f2b14a", "n_cf": "#5ab4ee"},
+DARK = Palette("#171b22", "#e4e8ee", "#333b47", "#9ca3af",
+               {"untrained": "#8b95a3", "n_pre": "#f2b14a", "n_cf": "#5ab4ee"},
                ("#3ccba0", "#e39cc4", "#f08a4b", "#a99cf5", "#b9c84a"))
 
 
@@ -86,11 +91,21 @@ def _settings(palette: Palette) -> dict[Any, Any]:
 
 
 def legend(axes: Axes, *, num_columns: int) -> None:
-    """Above the axes, where it hides no data."""
-    handles, _ = axes.get_legend_handles_labels()
+    """Above the axes, where it hides no data; as many columns as fit, and a higher figure for more than two lines."""
+    handles, texts = axes.get_legend_handles_labels()
     if handles:
-        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=num_columns, borderaxespad=0.2,
+        columns = max(1, min(num_columns, LINE_CHARACTERS // (max(map(len, texts)) + 4)))
+        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, borderaxespad=0.2,
                     handlelength=1.2, columnspacing=1.4)
+        lines = -(-len(handles) // columns)
+        heighten(axes, SIZE_INCHES[1] + LEGEND_LINE_INCHES * (lines - 2))
+
+
+def heighten(axes: Axes, inches: float) -> None:
+    """At least that high a figure; never lower than the others."""
+    figure = axes.get_figure()
+    if isinstance(figure, Figure) and inches > SIZE_INCHES[1]:
+        figure.set_size_inches(SIZE_INCHES[0], inches)
 
 
 def compact_numbers(axes: Axes) -> None:

@@ -7,6 +7,7 @@ import unicodedata
 from cfvideo.core.report.numbers import Comparison, Summary
 
 MINUS = "\N{MINUS SIGN}"
+BASELINE_NAMES = frozenset(("untrained", "distillation", "regression", "prototype"))
 # Characters that reorder the text around them: a file name could otherwise display as another one.
 BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -48,11 +49,20 @@ def seed_values(summary: Summary, signed: bool = False) -> str:
 
 
 def network_text(network: str) -> str:
-    """n_pre -> N_pre, n_pre_2x -> N_pre 2x, n_cf_k400 -> N_cf k400; other names unchanged."""
+    """n_pre -> N_pre, n_pre_2x -> N_pre 2x, n_cf_k400 -> N_cf k400, distillation_p50 -> distillation p50; other names
+    unchanged."""
+    if network.split("_")[0] in BASELINE_NAMES:
+        return network.replace("_", " ")
     if not network.startswith("n_"):
         return network
     _, name, *rest = network.split("_")
     return " ".join([f"N_{name}", *rest])
+
+
+def family(network: str) -> str:
+    """What kind of network it is: n_cf_p50_k400 -> n_cf, distillation_p50 -> distillation."""
+    parts = network.split("_")
+    return "_".join(parts[:2]) if parts[0] == "n" else parts[0]
 
 
 def seeds_won_text(comparison: Comparison) -> str:
@@ -60,8 +70,8 @@ def seeds_won_text(comparison: Comparison) -> str:
     ties = [seed for seed in comparison.difference.by_seed if seed not in comparison.won + comparison.lost]
     remarks = [f"{word}: seed{'s' if len(group) > 1 else ''} {', '.join(map(str, group))}"
                for word, group in (("lost", comparison.lost), ("equal", ties)) if group]
-    text = (f"{network_text(comparison.candidate)} beat N_pre on {len(comparison.won)} of {comparison.num_seeds} "
-            f"seed{'s' if comparison.num_seeds > 1 else ''}")
+    text = (f"{network_text(comparison.candidate)} beat {network_text(comparison.baseline)} on "
+            f"{len(comparison.won)} of {comparison.num_seeds} seed{'s' if comparison.num_seeds > 1 else ''}")
     return f"{text} ({'; '.join(remarks)})" if remarks else text
 
 

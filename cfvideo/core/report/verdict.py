@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from math import sqrt
-
 from cfvideo.core.report import numbers
 from cfvideo.core.report.data import ReportData
-from cfvideo.core.report.numbers import BASELINE, UNTRAINED, Comparison
+from cfvideo.core.report.numbers import UNTRAINED, Comparison
+from cfvideo.core.report.sweep_verdict import of_many, resolution
 from cfvideo.core.report.text import network_text, percent, points, seed_values, seeds_won_text, visible
 
 
@@ -18,7 +17,8 @@ def verdict(data: ReportData) -> list[str]:
         return ["No target task was probed, so this run says nothing about transfer."]
     candidates = numbers.candidates(data) or ["n_cf"]
     paragraphs = [_overall(data, targets, candidates)]
-    paragraphs += [f"{target}: {' '.join(_of_target(data, target, candidates))}" for target in targets]
+    of_target = of_many if numbers.in_lines(data) else _of_target
+    paragraphs += [f"{target}: {' '.join(of_target(data, target, candidates))}" for target in targets]
     return [visible(paragraph) for paragraph in paragraphs]
 
 
@@ -29,7 +29,7 @@ def _of_target(data: ReportData, target: str, candidates: list[str]) -> list[str
         sentences.append(_difference(comparison) if comparison else
                          f"No seed has both N_pre and {network_text(candidate)}, so there is nothing to compare.")
         sentences.append(_against_untrained(data, target, candidate))
-    return [*sentences, *_resolution(data, target)]
+    return [*sentences, *resolution(data, target)]
 
 
 def _difference(comparison: Comparison) -> str:
@@ -57,7 +57,8 @@ def _strength_of_evidence(comparison: Comparison, count: int) -> str:
 
 
 def _against_untrained(data: ReportData, target: str, candidate: str) -> str:
-    random, before, after = (numbers.summarise(data, name, target) for name in (UNTRAINED, BASELINE, candidate))
+    baseline = numbers.baseline_of(data, candidate)
+    random, before, after = (numbers.summarise(data, name, target) for name in (UNTRAINED, baseline, candidate))
     name = network_text(candidate)
     if random is None or before is None or after is None:
         return f"Untrained, N_pre and {name} were not all probed, so what training is worth here is not shown."
@@ -74,22 +75,6 @@ def _against_untrained(data: ReportData, target: str, candidate: str) -> str:
                 f"N_pre ({percent(before.mean)}) had gained.")
     return (f"Both are above the {value}, N_pre by {points(before.mean - random.mean)} and {name} by "
             f"{points(after.mean - random.mean)} points.")
-
-
-def _resolution(data: ReportData, target: str) -> list[str]:
-    """What a test set of this size can tell apart; undecodable rows that the accuracies leave out."""
-    probes = [probe for probe in data.probes if probe.target == target]
-    rows, invalid = min(p.num_test_rows for p in probes), max(p.num_invalid_rows for p in probes)
-    metric = numbers.metrics(data, target)[0]
-    sentences = []
-    before = numbers.summarise(data, BASELINE, target)
-    if metric in numbers.ROW_SHARES and before is not None and rows > 0:
-        error = sqrt(before.mean * (1 - before.mean) / rows)
-        sentences.append(f"With {rows} test rows, one standard error of a single accuracy is about "
-                         f"{percent(error)} points.")
-    if invalid:
-        sentences.append(f"{invalid} undecodable test rows are left out of the accuracies.")
-    return sentences
 
 
 def _overall(data: ReportData, targets: list[str], candidates: list[str]) -> str:

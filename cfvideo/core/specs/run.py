@@ -82,6 +82,8 @@ class RunSpec:
                                       "distillation, regression (of N_pre's features), prototype (clusters around "
                                       "label means)", choices=BASELINES)
     distillation: DistillationSpec = node(DistillationSpec)
+    rounds: int = knob(1, "how often ClusterFit is applied, each time to the N_cf before: n_cf, n_cf_round2, ... "
+                       "(paper, section 6: little improvement)", low=1)
     extract: ExtractSpec = node(ExtractSpec)
     cluster: ClusterSpec = node(ClusterSpec)
     probe: ProbeSpec = node(ProbeSpec)

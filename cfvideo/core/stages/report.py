@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,9 @@ from cfvideo.core.report.data import (
     StageLine,
     TrainingCurve,
 )
-from cfvideo.core.report.numbers import pick_clusters
+from cfvideo.core.report.layout import Layout
+from cfvideo.core.report.numbers import METRIC_NAMES, pick_clusters
+from cfvideo.core.report.protocol import FINE_TUNING
 from cfvideo.core.stage import Artefact, Stage, Workspace
 from cfvideo.core.stages.cluster import LABELS
 
@@ -34,13 +36,14 @@ _PICTURE_HEIGHT_PX = 72
 
 @dataclass(frozen=True)
 class Cover:
-    """What the page says beside results."""
+    """What the page says beside results. layout: how its networks belong together."""
 
     title: str
     command: str
     config_yaml: str
     expectation: str
     facts: Mapping[str, str] = field(default_factory=dict)
+    layout: Layout = field(default_factory=Layout)
 
 
 Parts = Sequence[tuple[Stage, Artefact]]
@@ -50,8 +53,10 @@ def collect(parts: Parts, cover: Cover, statuses: Mapping[str, str]) -> ReportDa
     """The report's data from finished stages, pictures apart."""
     return ReportData(
         title=cover.title, command=cover.command, config_yaml=cover.config_yaml, expectation=cover.expectation,
-        facts=cover.facts, probes=[_probe(*part) for part in parts if part[0].name == "probe"],
-        curves=[_curve(*part) for part in parts if METRICS in part[1].manifest["files"]],
+        facts=cover.facts, layout=cover.layout, probes=[_PROBES[part[0].name](*part) for part in parts
+                                                        if part[0].name in _PROBES],
+        curves=[_curve(*part) for part in parts if part[0].name in _TRAININGS
+                and METRICS in part[1].manifest["files"]],
         clusters=_clusters(parts), failures=[line for part in parts for line in _failures(*part)],
         stages=[_line(*part, statuses) for part in parts])
 
@@ -59,8 +64,32 @@ def collect(parts: Parts, cover: Cover, statuses: Mapping[str, str]) -> ReportDa
 def _probe(stage: Stage, artefact: Artefact) -> ProbeResult:
     facts = artefact.facts
     return ProbeResult(network=stage.about["network"], target=stage.about["target"], seed=stage.about["seed"],
-                       metrics={"top1": facts["top1"], "top5": facts["top5"]}, strength=facts["strength"],
+                       metrics=_metrics(facts), strength=facts["strength"], method=facts["method"],
+                       layer=facts["layer"], protocol=facts["protocol"], results=_results(facts["results"]),
                        num_test_rows=facts["num_test_rows"], num_invalid_rows=facts["num_invalid_rows"])
+
+
+def _metrics(figures: Mapping[str, Any]) -> dict[str, float]:
+    return {name: figures[name] for name in METRIC_NAMES if name in figures}
+
+
+def _results(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, dict[str, float]]]:
+    """Every method and layer; low_shot has no single figure."""
+    return {method: {layer: _metrics(figures) for layer, figures in layers.items()}
+            for method, layers in tables.items() if method != "low_shot"}
+
+
+def _finetuned(stage: Stage, artefact: Artefact) -> ProbeResult:
+    """The score of a fine-tuned network, as a target of its own beside the probes of frozen features."""
+    facts = artefact.facts
+    return ProbeResult(network=stage.about["network"], target=f"{stage.about['target']}, fine-tuned",
+                       seed=stage.about["seed"], metrics=_metrics(facts), strength=None, method=FINE_TUNING,
+                       num_test_rows=facts["num_test_rows"], num_invalid_rows=facts["num_bad_rows"])
+
+
+# By kind of stage. A fine-tuned network's own training is no network of the tables.
+_PROBES = {"probe": _probe, "score": _finetuned}
+_TRAININGS = ("pretrain", "train_cf")
 
 
 def _curve(stage: Stage, artefact: Artefact) -> TrainingCurve:
@@ -72,18 +101,27 @@ def _curve(stage: Stage, artefact: Artefact) -> TrainingCurve:
 
 
 def _clusters(parts: Parts) -> list[ClusterSummary]:
-    fitted = {stage.about["seed"]: artefact.facts for stage, artefact in parts if stage.name == "cluster"}
+    facts_of = {stage.fingerprint: artefact.facts for stage, artefact in parts}
+    learners = _learners([stage for stage, _ in parts])
     summaries = []
     for stage, artefact in parts:
         if stage.name != "assign":
             continue
-        facts, fit = artefact.facts, fitted[stage.about["seed"]]
+        facts, fit = artefact.facts, facts_of[stage.inputs["kmeans"].fingerprint]
         own = json.loads(artefact.file("clusters.json").read_text())["sizes"]
         sizes = np.asarray(own + [0] * facts["num_empty"], dtype=np.int64)
         summaries.append(ClusterSummary(seed=stage.about["seed"], num_clusters=len(sizes), sizes=sizes,
-                                        objective=fit["objective"], share_of_points=fit["share_of_points"],
+                                        network=learners.get(stage.fingerprint, "n_cf"),
+                                        objective=fit["objective"], share_moved=fit["share_moved"],
+                                        share_of_points=fit["share_of_points"],
                                         num_empty=facts["num_empty"], scores=facts["scores"]))
     return summaries
+
+
+def _learners(stages: Sequence[Stage]) -> dict[str, str]:
+    """fingerprint of pseudo-labels -> the network that learns them, and no others beside them."""
+    return {given.fingerprint: stage.about["network"] for stage in stages if stage.name == "train_cf"
+            for name, given in stage.inputs.items() if name == "labels"}
 
 
 def _failures(stage: Stage, artefact: Artefact) -> list[FailureLine]:
@@ -99,7 +137,7 @@ def _line(stage: Stage, artefact: Artefact, statuses: Mapping[str, str]) -> Stag
                      rows=artefact.facts.get("num_rows"))
 
 
-def contact_sheets(labels: PseudoLabels, seed: int, *, modality: Modality, index: Index, reading: Reading,
+def contact_sheets(labels: PseudoLabels, seed: int, network: str, *, modality: Modality, index: Index, reading: Reading,
                    ) -> list[ContactSheet]:
     """The nearest members of a few clusters, from the largest to the smallest."""
     sheets, sizes = [], labels.sizes()
@@ -109,7 +147,8 @@ def contact_sheets(labels: PseudoLabels, seed: int, *, modality: Modality, index
         pictures = list(modality.thumbnails(index, nearest, height_px=_PICTURE_HEIGHT_PX, reading=reading))
         captions = [_caption(index, int(row)) for row in nearest]
         sheets.append(ContactSheet(seed=seed, cluster=cluster, size=int(sizes[cluster]), pictures=pictures,
-                                   captions=captions, distances=labels.distances[nearest].tolist()))
+                                   captions=captions, distances=labels.distances[nearest].tolist(),
+                                   network=network))
     return sheets
 
 
@@ -120,7 +159,7 @@ def _caption(index: Index, row: int) -> str:
 
 def run_report(work: Workspace, *, stages: Sequence[Stage], cover: Cover, statuses: Mapping[str, str],
                modality: Modality, d_cf: Index, reading: Reading) -> Mapping[str, Any]:
-    """Write report.html, its table and its figures; pictures come from the first seed's clusters."""
+    """Write report.html, its table and its figures; pictures come from the first clusters."""
     from cfvideo.core.report.page import render
 
     parts = [(stage, work.inputs[stage.fingerprint]) for stage in stages]
@@ -128,7 +167,8 @@ def run_report(work: Workspace, *, stages: Sequence[Stage], cover: Cover, status
     first = next((part for part in parts if part[0].name == "assign"), None)
     if first is not None:
         labels = PseudoLabels.load(first[1].file(LABELS), index_hash=d_cf.content_hash)
-        sheets = contact_sheets(labels, first[0].about["seed"], modality=modality, index=d_cf, reading=reading)
-        data = ReportData(**{**vars(data), "sheets": sheets})
+        sheets = contact_sheets(labels, first[0].about["seed"], data.clusters[0].network, modality=modality,
+                                index=d_cf, reading=reading)
+        data = replace(data, sheets=sheets)
     render(data, work.folder)
     return {"num_probes": len(data.probes)}

@@ -16,6 +16,7 @@ from cfvideo.core.report.data import (
     StageLine,
     TrainingCurve,
 )
+from cfvideo.core.report.layout import Axis, Chart, Layout
 from cfvideo.core.report.numbers import pick_clusters
 
 HOSTILE = ("<script>alert(1)</script>.mp4", "a\"b'c&d.mp4", "line\nbreak\ttab.mp4", "bad\udcff\udc80byte.mp4",
@@ -103,13 +104,37 @@ def sample() -> ReportData:
         notes=["The setting was chosen on seeds 10 to 14, which are not these."])
 
 
+def ablation(form: str = "lines") -> ReportData:
+    """A label noise ablation: two shares, two K, two targets; the paper's numbers beside some."""
+    values = {"untrained": 0.41, "n_pre_p0": 0.62, "n_pre_p50": 0.48, "n_cf_p0_k40": 0.60, "n_cf_p0_k80": 0.63,
+              "n_cf_p50_k40": 0.55, "n_cf_p50_k80": 0.58}
+    results = [probe(network, target, seed, value + 0.01 * seed + shift, top5=0.9) for target, shift in
+               (("motion", 0.0), ("fine", -0.2)) for network, value in values.items() for seed in range(3)]
+    at = {"p0": 0.0, "p50": 1.0 if form == "bars" else 50.0}
+    places = {share: (place, share[1:]) for share, place in at.items()}
+    points = {name: (name.replace("_p0", "").replace("_p50", ""), at[name.split("_")[2]]) for name in values
+              if name != "untrained"}
+    layout = Layout(
+        baselines={name: f"n_pre_{name.split('_')[2]}" if "cf" in name else "" for name in values},
+        chart=Chart(Axis("noise", form, "wrong labels of D_pre, %", "names" if form == "bars" else "linear", places),
+                    points),
+        reference={("n_cf_p0_k40", "motion"): 0.7, ("untrained", "motion"): 0.3}, legend="pN: N % are wrong")
+    summaries = [replace(clusters(seed, 12), network=name, share_moved=[1.0, 0.4, 0.1]) for name in list(values)[3:]
+                 for seed in range(3)]
+    curves = [curve(name, seed, 0.4) for name in list(values)[1:] for seed in range(3)]
+    return replace(sample(), probes=results, layout=layout, clusters=summaries, curves=curves, stages=stages() * 6,
+                   sheets=[replace(sheet, network="n_cf_p0_k40") for sheet in sheets(summaries[0], 2)])
+
+
 def hostile() -> ReportData:
     """Every string of every record is hostile."""
     name = HOSTILE[0]
     results = [replace(result, target=f"{name}{place % 2}") for place, result in enumerate(
         [probe("untrained", "t", 0, 0.3), probe(name, "t", 0, 0.3), probe("n_pre", "t", 1, 0.3)])]
     sheet = ContactSheet(0, 1, 3, [picture(0)] * len(HOSTILE), HOSTILE, [0.5] * len(HOSTILE))
+    axis = Axis(name, "lines", name, "linear", {name: (0.0, name)})
     return ReportData(
+        layout=Layout(chart=Chart(axis, {name: (name, 0.0)}), legend=name, baselines={name: name}),
         title=name, command=name, config_yaml="\n".join(HOSTILE), probes=[
             replace(result, metrics={"top1": 0.5, name: 0.25}) for result in results],
         curves=[replace(curve("n_pre", 0, 0.3), network=name)], clusters=[replace(clusters(0), scores={name: 0.5})],

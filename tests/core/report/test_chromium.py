@@ -9,7 +9,7 @@ import pytest
 
 from cfvideo.core.report.page import render
 from tests.core.report.chromium import Chromium, find_chromium
-from tests.core.report.sample import hostile, sample
+from tests.core.report.sample import ablation, hostile, sample
 
 EXECUTABLE = find_chromium()
 WHY = "no Chromium on the PATH (Debian: apt-get install chromium)"
@@ -28,11 +28,12 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
-    return {name: render(data, folder / name) for name, data in (("sample", sample()), ("hostile", hostile()))}
+    return {name: render(data, folder / name) for name, data in (
+        ("sample", sample()), ("hostile", hostile()), ("ablation", ablation()))}
 
 
 @pytest.mark.parametrize("width_px", [400, 1400])
-@pytest.mark.parametrize("name", ["sample", "hostile"])
+@pytest.mark.parametrize("name", ["sample", "hostile", "ablation"])
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_page_is_quiet_and_fits(browser: Chromium, pages: dict[str, Path], name: str, width_px: int,
                                     dark: bool) -> None:

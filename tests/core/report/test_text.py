@@ -33,7 +33,7 @@ def test_points(fraction: float, shown: str) -> None:
 
 
 def test_seeds_that_lost_or_tied_are_named() -> None:
-    comparison = Comparison("n_cf", "t", Summary({0: 0.1, 3: -0.2, 4: -0.1, 5: 0.0}), ())
+    comparison = Comparison("n_cf", "n_pre", "t", Summary({0: 0.1, 3: -0.2, 4: -0.1, 5: 0.0}), ())
     assert text.seeds_won_text(comparison) == "N_cf beat N_pre on 1 of 4 seeds (lost: seeds 3, 4; equal: seed 5)"
 
 

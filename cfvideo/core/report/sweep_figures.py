@@ -1,0 +1,147 @@
+"""An ablation's figure in the form of the paper's: lines or bars over what it changes, one figure for each target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter, NullLocator
+
+from cfvideo.core.report import numbers
+from cfvideo.core.report.data import ReportData
+from cfvideo.core.report.layout import Axis
+from cfvideo.core.report.numbers import Summary
+from cfvideo.core.report.style import Palette, ReportFigure, legend, make_figure, short_name
+from cfvideo.core.report.text import network_text, percent
+
+LINES = "Mean over seeds; dots: single seeds. Broken lines: networks that {axis} does not change."
+PAPER = " Grey crosses and dotted lines: the paper's own values, of networks trained on videos that are not public."
+LAYERS = "Probes of every layer. Bars: mean over seeds; dots: single seeds."
+_MARKERS = "osD^vPX"
+_PAPER = "the paper's"
+
+
+@dataclass
+class Lines:
+    """series: position -> summary of each; levels: networks that the axis does not change. Both again as the paper has
+    them, as fractions."""
+
+    series: dict[str, dict[float, Summary]] = field(default_factory=dict)
+    levels: dict[str, Summary] = field(default_factory=dict)
+    paper_points: list[tuple[float, float]] = field(default_factory=list)
+    paper_levels: list[float] = field(default_factory=list)
+
+
+def sweep_figures(data: ReportData) -> list[ReportFigure]:
+    """A figure for each target, where the data is an ablation's."""
+    chart = data.layout.chart
+    if chart is None:
+        return []
+    made = []
+    for number, target in enumerate(numbers.targets(data), start=1):
+        lines, metric = gather(data, target), numbers.metric_name(numbers.metrics(data, target)[0])
+        caption = f"{target}: {metric} over {chart.axis.text}. {LINES.format(axis='this')}"
+        if lines.paper_points or lines.paper_levels:
+            caption += PAPER
+        paint = paint_bars if chart.axis.form == "bars" else paint_lines
+        made.append(make_figure(f"sweep_{number}", caption, _alt(lines, chart.axis),
+                                partial(paint, lines=lines, axis=chart.axis, metric=metric)))
+    return made
+
+
+def gather(data: ReportData, target: str) -> Lines:
+    """What is drawn of one target."""
+    lines, chart = Lines(), data.layout.chart
+    for network in numbers.networks(data):
+        summary = numbers.summarise(data, network, target)
+        paper = data.layout.reference.get((network, target))
+        if summary is None or chart is None:
+            continue
+        if network in chart.points:
+            series, place = chart.points[network]
+            lines.series.setdefault(series, {})[place] = summary
+            lines.paper_points += [(place, paper)] if paper is not None else []
+        else:
+            lines.levels[network] = summary
+            lines.paper_levels += [paper] if paper is not None else []
+    return lines
+
+
+def _alt(lines: Lines, axis: Axis) -> str:
+    marks = dict(axis.places.values())
+    shown = [f"{network_text(name)}: " + ", ".join(f"{percent(one.mean)} at {marks[place]}" for place, one in
+                                                    sorted(points.items())) for name, points in lines.series.items()]
+    shown += [f"{network_text(name)} throughout {percent(one.mean)}" for name, one in lines.levels.items()]
+    return f"{'Bar' if axis.form == 'bars' else 'Line'} chart over {axis.text}. {'; '.join(shown)}."
+
+
+def paint_lines(axes: Axes, palette: Palette, *, lines: Lines, axis: Axis, metric: str) -> None:
+    if axis.scale == "log":
+        axes.set_xscale("log")
+    for rank, (name, points) in enumerate(lines.series.items()):
+        colour, places = palette.network(name, rank), sorted(points)
+        axes.plot(places, [100 * points[place].mean for place in places], color=colour, marker=_MARKERS[rank % 7],
+                  markersize=5, label=short_name(network_text(name)))
+        for place in places:
+            _dots(axes, place, points[place], colour)
+    _surroundings(axes, palette, lines, axis, metric)
+
+
+def paint_bars(axes: Axes, palette: Palette, *, lines: Lines, axis: Axis, metric: str) -> None:
+    width = 0.8 / max(1, len(lines.series))
+    for rank, (name, points) in enumerate(lines.series.items()):
+        colour, shift = palette.network(name, rank), (rank - (len(lines.series) - 1) / 2) * width
+        axes.bar([place + shift for place in points], [100 * one.mean for one in points.values()], 0.92 * width,
+                 color=colour, alpha=0.8, label=short_name(network_text(name)))
+        for place, one in points.items():
+            _dots(axes, place + shift, one, palette.ink)
+    _surroundings(axes, palette, lines, axis, metric)
+    axes.set_ylim(bottom=0)
+
+
+def _dots(axes: Axes, place: float, summary: Summary, colour: str) -> None:
+    values = [100 * value for value in summary.by_seed.values()]
+    if len(values) > 1:
+        axes.plot([place] * len(values), values, "o", color=colour, markersize=2.6, alpha=0.6)
+
+
+def _surroundings(axes: Axes, palette: Palette, lines: Lines, axis: Axis, metric: str) -> None:
+    """Level lines, the paper's values, the axis and the legend."""
+    for rank, (name, summary) in enumerate(lines.levels.items()):
+        axes.axhline(100 * summary.mean, color=palette.network(name, len(lines.series) + rank), linestyle="--",
+                     linewidth=1.3, label=short_name(network_text(name)))
+    for level in lines.paper_levels:
+        axes.axhline(100 * level, color=palette.paper, linestyle=":", linewidth=1.3)
+    if lines.paper_points:
+        axes.plot([place for place, _ in lines.paper_points], [100 * value for _, value in lines.paper_points], "x",
+                  color=palette.paper, markersize=6, label=_PAPER)
+    _ticks(axes, axis.places)
+    axes.set_xlabel(axis.text)
+    axes.set_ylabel(f"{metric}, %" if metric == "mAP" else "top-1, %" if metric.startswith("top-1") else "%")
+    legend(axes, num_columns=3 if len(lines.series) + len(lines.levels) > 2 else 2)
+
+
+def _ticks(axes: Axes, places: Mapping[str, tuple[float, str]]) -> None:
+    marks = dict(places.values())
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticks(list(marks), [short_name(text) for text in marks.values()], rotation=20 if len(marks) > 6 else 0)
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def layer_figures(data: ReportData) -> list[ReportFigure]:
+    """Bars over the layers (Figure 4), for the targets of which several were probed."""
+    made = []
+    for number, target in enumerate(numbers.targets(data), start=1):
+        found = {name: numbers.by_layer(data, name, target) for name in numbers.networks(data)}
+        layers = list(dict.fromkeys(layer for own in found.values() for layer in own))
+        if len(layers) < 2:
+            continue
+        metric = numbers.metric_name(numbers.metrics(data, target)[0])
+        axis = Axis("layer", "bars", "layer", "names", {name: (float(at), name) for at, name in enumerate(layers)})
+        lines = Lines({name: {float(layers.index(layer)): one for layer, one in own.items()}
+                       for name, own in found.items()})
+        made.append(make_figure(f"layers_{number}", f"{target}: {metric}. {LAYERS}", _alt(lines, axis),
+                                partial(paint_bars, lines=lines, axis=axis, metric=metric)))
+    return made

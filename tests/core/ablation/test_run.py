@@ -1,0 +1,164 @@
+"""Every ablation over the toy modality: what is shared, what stands in its tables, what is refused."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+from cfvideo.core.ablation import ABLATIONS, Request, ablate
+from cfvideo.core.errors import ConfigError, DataError
+from tests.core.test_cli import CONFIG
+from tests.toy_modality import TOY
+
+pytest.importorskip("faiss", reason="k-means searches with FAISS: pip install faiss-cpu")
+
+FASTER = ("N_PRE.SOLVER.MAX_SAMPLES", "48", "N_CF.SOLVER.MAX_SAMPLES", "48", "CLUSTER.NUM_ITERATIONS", "2",
+          "EXTRACT.NUM_CLIPS", "1", "PROBE.NUM_CLIPS", "1")
+
+
+def go(folder: Path, name: str, *overrides: str, values: str = "", clusters: str = "", lists: tuple[Path, ...] = (),
+       dry_run: bool = False, seeds: tuple[int, ...] = ()) -> dict[tuple[str, int], float]:
+    """Run an ablation; its table as {(network, seed): top-1 on T}."""
+    config = folder / "toy.yaml"
+    config.write_text(CONFIG.format(out=folder / "out"))
+    request = Request(name, [config], "toy command", [*FASTER, *overrides], seeds, values.split(), clusters.split(),
+                      lists, dry_run)
+    assert ablate(TOY, request) == 0
+    if dry_run:
+        return {}
+    with (folder / "out/ablations" / name / "table.csv").open(encoding="utf-8", newline="") as stream:
+        return {(line["network"], int(line["seed"])): float(line["value"]) for line in csv.DictReader(stream)
+                if line["metric"] == "top1"}
+
+
+def made(folder: Path, stage: str) -> int:
+    return len([path for path in (folder / "out/stages" / stage).iterdir() if (path / "manifest.json").exists()])
+
+
+def networks(table: dict[tuple[str, int], float]) -> set[str]:
+    return {network for network, _ in table}
+
+
+def test_a_sweep_of_k_trains_and_extracts_once(tmp_path: Path) -> None:
+    table = go(tmp_path, "num_clusters", values="3 5")
+    assert networks(table) == {"untrained", "n_pre", "n_cf_k3", "n_cf_k5"}
+    assert made(tmp_path, "pretrain") == 1
+    assert made(tmp_path, "train_cf") == 2
+    assert made(tmp_path, "extract") == 1 + 4 * 2
+
+
+def test_k_is_by_default_the_configs_its_parts_and_double(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    go(tmp_path, "num_clusters", "CLUSTER.NUM_CLUSTERS", "40", dry_run=True)
+    said = capsys.readouterr().out.partition("Plan")[0]
+    assert re.findall(r"│ (k\d+)", said) == ["k5", "k10", "k20", "k40", "k60"]  # D_cf has 60 rows, not 80
+    assert not (tmp_path / "out").exists()
+
+
+def test_labels_unsupervised_vs_per_label(tmp_path: Path) -> None:
+    table = go(tmp_path, "labels_unsupervised_vs_per_label", values="3 5")
+    assert networks(table) == {"untrained", "n_pre", "prototype", "n_cf_unsupervised_k3", "n_cf_unsupervised_k5",
+                               "n_cf_per_label_k3", "n_cf_per_label_k5"}
+
+
+def test_num_labels_keeps_the_number_of_videos_and_d_cf(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = go(tmp_path, "num_labels", values="2 7 all")
+    assert networks(table) == {"untrained", "n_pre_m2", "n_pre_all", "n_cf_m2", "n_cf_all"}  # 7 would be all 3 labels
+    said = "".join(re.findall(r"[A-Z0-9._]", capsys.readouterr().out))
+    assert said.count("D_PRE.LABELS.MAX_ROWS40") == 2  # of 60 rows two labels have 40
+    facts = [path.read_text() for path in (tmp_path / "out/stages/assign").glob("*/manifest.json")]
+    assert len({re.search(r'"index": "(\w+)"', text)[1] for text in facts}) == 1  # type: ignore[index]
+
+
+def test_label_nature(tmp_path: Path) -> None:
+    lists = (tmp_path / "Verbs.txt", tmp_path / "some nouns.txt")
+    for file, names in zip(lists, ("a\nb\n", "c\nb\n"), strict=True):
+        file.write_text(names)
+    assert networks(go(tmp_path, "label_nature", lists=lists)) == {
+        "untrained", "n_pre_verbs", "n_pre_some_nouns", "n_cf_verbs", "n_cf_some_nouns"}
+
+
+def test_label_noise_compares_each_n_cf_with_its_own_n_pre(tmp_path: Path) -> None:
+    table = go(tmp_path, "label_noise", values="0 50", clusters="3 5")
+    assert networks(table) == {"untrained", *(f"{name}_p{share}" for share in (0, 50) for name in (
+        "n_pre", "distillation")), *(f"n_cf_p{share}_k{count}" for share in (0, 50) for count in (3, 5))}
+    page = (tmp_path / "out/ablations/label_noise/report.html").read_text()
+    assert "against N<sub>pre</sub> p50" in page
+
+
+def test_capacity(tmp_path: Path) -> None:
+    assert networks(go(tmp_path, "capacity", "N_PRE.WIDTHS", "[8, 8, 8, 8]", values="3")) == {
+        "untrained", "n_pre_configured", "n_pre_equal", "n_cf_configured", "n_cf_equal"}
+
+
+def test_layers(tmp_path: Path) -> None:
+    go(tmp_path, "layers")
+    with (tmp_path / "out/ablations/layers/table.csv").open(encoding="utf-8", newline="") as stream:
+        assert {line["layer"] for line in csv.DictReader(stream)} == {"conv1", "res5"}
+    assert (tmp_path / "out/ablations/layers/layers_1.png").exists()
+
+
+def test_baselines(tmp_path: Path) -> None:
+    table = go(tmp_path, "baselines", values="3 5", seeds=(0, 1))
+    assert set(table) == {(name, seed) for seed in (0, 1) for name in (
+        "untrained", "n_pre", "n_pre_2x", "distillation", "prototype", "n_cf_k3", "n_cf_k5")}
+
+
+def test_multi_task(tmp_path: Path) -> None:
+    table = go(tmp_path, "multi_task", "MORE_N_PRE.OTHER.SOLVER.MAX_SAMPLES", "32",
+               "MORE_N_PRE.OTHER.SOLVER.BATCH_SIZE", "16", "MORE_N_PRE.OTHER.CLIP.NUM_FRAMES", "8")
+    assert networks(table) == {"untrained", "n_pre", "n_cf", "n_pre_OTHER", "n_cf_OTHER", "n_cf_multi_task"}
+
+
+def test_iterate(tmp_path: Path) -> None:
+    assert networks(go(tmp_path, "iterate", values="3")) == {"untrained", "n_pre", "n_cf", "n_cf_round2", "n_cf_round3"}
+    assert made(tmp_path, "cluster") == 3
+
+
+def test_cluster_share(tmp_path: Path) -> None:
+    table = go(tmp_path, "cluster_share", values="2 4 100 all")
+    assert networks(table) == {"untrained", "n_pre", "n_cf_max2", "n_cf_max4", "n_cf_all"}  # 100 would take all 60 rows
+
+
+def test_what_cannot_be_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    for name, overrides, said in (
+            ("capacity", (), "N_PRE a larger one"), ("multi_task", (), "MORE_N_PRE"), ("label_nature", (), "--lists"),
+            ("consensus", (), "CLUSTER.METHOD.*unsupervised, per_label, prototype"),
+            ("nonsense", (), "there are labels_unsup")):
+        with pytest.raises(ConfigError, match=said):
+            go(tmp_path, name, *overrides)
+    with pytest.raises(ConfigError, match="--values 1.5: give whole numbers"):
+        go(tmp_path, "num_clusters", values="1.5")
+    with pytest.raises(ConfigError, match="3 clusters|2 clusters for the 3 labels"):
+        go(tmp_path, "labels_unsupervised_vs_per_label", values="2")
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_data_is_named_and_the_plan_still_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "toy.yaml"
+    config.write_text(CONFIG.format(out=tmp_path / "out"))
+    for name in ("num_clusters", "num_labels", "cluster_share", "labels_unsupervised_vs_per_label"):
+        request = Request(name, [config], "c", ["D_PRE.PATH", "nowhere", "D_PRE.EXPECTED_ROWS", "1000"], dry_run=True)
+        assert ablate(TOY, request) == 3
+        said = " ".join(capsys.readouterr().out.split())
+        assert "D_PRE.PATH: nowhere" in said
+        assert "Plan" in said
+        with pytest.raises(DataError, match="D_PRE.PATH: nowhere"):
+            ablate(TOY, Request(name, [config], "c", ["D_PRE.PATH", "nowhere"]))
+
+
+def test_it_goes_on_where_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = go(tmp_path, "num_clusters", values="3")
+    capsys.readouterr()
+    both = go(tmp_path, "num_clusters", values="3 5")
+    said = capsys.readouterr().out
+    assert "train_cf seed 0: n_cf, k3: re-used" in said
+    assert "train_cf seed 0: n_cf, k5: running" in said
+    assert both[("n_cf_k3", 0)] == first[("n_cf", 0)]
+
+
+def test_every_ablation_is_tested_here() -> None:
+    source = Path(__file__).read_text(encoding="utf-8")
+    assert [name for name in ABLATIONS if f'"{name}"' not in source] == []
