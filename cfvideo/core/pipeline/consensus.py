@@ -16,7 +16,7 @@ from cfvideo.core.stages.consensus import label_sets_of, run_consensus
 
 # What of CLUSTER.* decides the fit to labels; the rest is of the fits to features.
 _KEYS = ("num_clusters", "num_iterations", "init", "tolerance")
-# Codes have many poor optima: of five labellings of eight blobs, each with an adjusted Rand index of 0.49 to 0.54, one
+# Codes have many poor optima: of five labellings of eight blobs, each with an adjusted Rand index of 0.47 to 0.54, one
 # fit made 0.55, the best of three 0.91 and of ten 0.90.
 RESTARTS = 10
 
