@@ -6,7 +6,7 @@ rows. A row that cannot be decoded gives zeros, valid = False and a DecodeError.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -87,12 +87,27 @@ def _batches(index: Index, groups: Iterable[tuple[NDArray[np.int64], Sequence[tu
 
 def thumbnails(index: Index, rows: Iterable[int], *, height_px: int, reading: Reading) -> Iterator[Pixels | None]:
     """Every row's picture, uint8 [height_px, W, 3]; None where it cannot be decoded. Pillow decodes them."""
-    def work(row: int) -> Pixels | None:
+    with closing(_pictures(index, rows, height_px, reading)) as found:
+        for picture in found:
+            yield None if isinstance(picture, DecodeError) else picture
+
+
+def previews(index: Index, rows: Iterable[int], *, view: Mapping[str, Any], num_frames: int, height_px: int,
+             reading: Reading) -> Iterator[Pixels | DecodeError]:
+    """Every row's picture as the one frame there is, uint8 [1, height_px, W, 3]; or why there is none."""
+    with closing(_pictures(index, rows, height_px, reading)) as found:
+        for picture in found:
+            yield picture if isinstance(picture, DecodeError) else picture[None]
+
+
+def _pictures(index: Index, rows: Iterable[int], height_px: int, reading: Reading,
+              ) -> Generator[Pixels | DecodeError, None, None]:
+    def work(row: int) -> Pixels | DecodeError:
         try:
             with opened(index, row, reading) as picture:
                 return picture.scaled(fixed_height(height_px)(*picture.size))
-        except DecodeError:
-            return None
+        except DecodeError as error:
+            return error
 
     groups = ((int(row), [int(row)]) for row in rows)
     with closing(in_order(groups, work, threads=reading.threads, groups_ahead=2 * reading.threads)) as results:

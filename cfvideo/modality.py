@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from cfvideo.core.records import Modality
-from cfvideo.data.batches import eval_batches, sample_shape, thumbnails, train_batches
+from cfvideo.data.batches import eval_batches, previews, sample_shape, thumbnails, train_batches
 from cfvideo.data.decoders.choice import resolved_decoder
 from cfvideo.data.formats import read_index
 from cfvideo.models.zoo import build_network
 
 VIDEO = Modality(name="video", read_index=read_index, train_batches=train_batches, eval_batches=eval_batches,
                  build_network=build_network, sample_shape=sample_shape, thumbnails=thumbnails,
-                 resolved_decoder=resolved_decoder)
+                 previews=previews, resolved_decoder=resolved_decoder)

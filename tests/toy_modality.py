@@ -93,7 +93,21 @@ def read_index(*, format: str, path: Path, root: Path | None, min_rows_per_label
                        labels=[[row % NUM_CLASSES] for row in range(num)], label_names=["a", "b", "c"])
 
 
+def previews(index: Index, rows: Iterable[int], *, num_frames: int, height_px: int, **_: Any,
+             ) -> Iterator[NDArray[np.uint8] | DecodeError]:
+    """A bar that moves to the right, in a colour of the row's class."""
+    for row in rows:
+        if _bad(index, int(row)):
+            yield DecodeError(int(row), index.name_of(int(row)), "undecodable", "toy <b>bad</b>")
+            continue
+        frames = np.full((num_frames, height_px, height_px, 3), 40, np.uint8)
+        for place, frame in enumerate(frames):
+            frame[:, 8 * place:8 * place + 8, int(row) % NUM_CLASSES] = 220
+        yield frames
+
+
 TOY = Modality(
     name="toy", read_index=read_index, train_batches=train_batches, eval_batches=eval_batches,
     build_network=lambda *, num_classes, **_: ToyNetwork(num_classes), sample_shape=lambda view: (4,),
-    thumbnails=lambda index, rows, **_: [np.full((8, 8, 3), 40, np.uint8) for _ in rows])
+    thumbnails=lambda index, rows, **_: [np.full((8, 8, 3), 40, np.uint8) for _ in rows],
+    previews=previews)

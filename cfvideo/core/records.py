@@ -93,6 +93,8 @@ class Modality:
     build_network(*, num_classes, **network): an uninitialised Backbone.
     sample_shape(view): shape of one item of Batch.data.
     thumbnails(index, rows, *, height_px, reading): uint8 [H, W, 3] pictures, None where undecodable.
+    previews(index, rows, *, view, num_frames, height_px, reading): uint8 [T, H, W, 3] of every row: at most
+        `num_frames` frames, evenly spaced over the view's middle clip (an image is one frame); or the DecodeError.
     resolved_decoder(decoder, device_type): what a word of DATA.DECODER stands for on this machine; ConfigError where
         it is not installed.
     pretext_classes(task, view): how many classes the views of a TASK make of themselves (Batch.targets); 0 for labels,
@@ -106,5 +108,6 @@ class Modality:
     build_network: Callable[..., Backbone]
     sample_shape: Callable[[Mapping[str, Any]], tuple[int, ...]]
     thumbnails: Callable[..., Iterable[NDArray[np.uint8] | None]]
+    previews: Callable[..., Iterable[NDArray[np.uint8] | DecodeError]]
     resolved_decoder: Callable[[str, str], str] = lambda decoder, device_type: decoder
     pretext_classes: Callable[[str, Mapping[str, Any]], int] = lambda task, view: 0

@@ -7,7 +7,7 @@ DecodeError.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -78,19 +78,34 @@ def eval_batches(index: Index, rows: NDArray[np.int64], *, view: Mapping[str, An
 
 def thumbnails(index: Index, rows: Iterable[int], *, height_px: int, reading: Reading) -> Iterator[Frames | None]:
     """The middle frame of every row, uint8 [height_px, W, 3]; None where it cannot be decoded."""
+    with closing(_pictures(index, rows, "thumbnail", {"height_px": height_px}, reading)) as found:
+        for frames in found:
+            yield None if isinstance(frames, DecodeError) else frames[0]
+
+
+def previews(index: Index, rows: Iterable[int], *, view: Mapping[str, Any], num_frames: int, height_px: int,
+             reading: Reading) -> Iterator[Frames | DecodeError]:
+    """Of every row at most `num_frames` frames of the middle clip of `view`, evenly spaced: uint8 [T, height_px, W, 3]
+    of whole pictures; or why there are none."""
+    options = {"num_frames": view["num_frames"], "frame_stride": view["frame_stride"], "num_shown": num_frames,
+               "height_px": height_px}
+    return _pictures(index, rows, "preview", options, reading)
+
+
+def _pictures(index: Index, rows: Iterable[int], kind: str, options: Mapping[str, Any], reading: Reading,
+              ) -> Generator[Frames | DecodeError, None, None]:
     reading = _resolved(reading)
 
-    def work(row: int, do: Callable[[Job], Answer]) -> Frames | None:
+    def work(row: int, do: Callable[[Job], Answer]) -> Frames | DecodeError:
         try:
-            picture: Frames = do(job_of(index, row, "thumbnail", {"height_px": height_px}, reading)).frames[0]
-        except DecodeError:
-            return None
-        return np.ascontiguousarray(picture)
+            return np.ascontiguousarray(do(job_of(index, row, kind, options, reading)).frames)
+        except DecodeError as error:
+            return error
 
     groups: Iterator[tuple[int, Sequence[int]]] = ((int(row), [int(row)]) for row in rows)
     with closing(decoding(groups, work, reading, groups_ahead=2 * max(reading.threads, reading.workers))) as results:
-        for _, (picture,) in results:
-            yield picture
+        for _, (frames,) in results:
+            yield frames
 
 
 def _resolved(reading: Reading) -> Reading:

@@ -27,7 +27,7 @@ class Job:
     """One row, opened once.
 
     row, name: how errors name it. path: the file or folder, absolute; offset, length: the part of it (-1: all).
-    kind: train, eval, thumbnail or examine. options: what the kind needs; plain JSON values.
+    kind: train, eval, thumbnail, preview or examine. options: what the kind needs; plain JSON values.
     packets: folder of packet indexes; empty for none.
     """
 
@@ -106,6 +106,19 @@ def _thumbnail(job: Job) -> Answer:
     return Answer(decoded.frames, {"decoder": decoded.decoder})
 
 
+def _preview(job: Job) -> Answer:
+    """Evenly spaced frames of the middle clip."""
+    view = job.options
+    shown = min(view["num_shown"], view["num_frames"])
+
+    def choose(num_frames: int) -> list[int]:
+        clip = uniform_clips(num_frames, num_frames=view["num_frames"], stride=view["frame_stride"], num_clips=1)
+        return [clip[round(place * (len(clip) - 1) / max(1, shown - 1))] for place in range(shown)]
+
+    decoded = _read(job, choose, fixed_height(view["height_px"]))
+    return Answer(decoded.frames, {"decoder": decoded.decoder})
+
+
 def _examine(job: Job) -> Answer:
     facts = examine(_media(job), num_decoded=job.options["num_decoded"], max_pixels=job.max_pixels, row=job.row,
                     name=job.name)
@@ -113,4 +126,4 @@ def _examine(job: Job) -> Answer:
 
 
 _KINDS: dict[str, Callable[[Job], Answer]] = {"train": _clips, "eval": _clips, "thumbnail": _thumbnail,
-                                              "examine": _examine}
+                                              "preview": _preview, "examine": _examine}

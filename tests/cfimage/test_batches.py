@@ -14,10 +14,10 @@ from PIL import Image
 from torchvision.transforms import functional as TF
 
 from cfimage import dali
-from cfimage.batches import IMAGENET, eval_batches, sample_shape, thumbnails, train_batches
+from cfimage.batches import IMAGENET, eval_batches, previews, sample_shape, thumbnails, train_batches
 from cfimage.decoder_choice import DECODERS, RESOLVED, resolved_decoder
 from cfvideo.core import dali_library
-from cfvideo.core.errors import ConfigError
+from cfvideo.core.errors import ConfigError, DecodeError
 from cfvideo.core.index import Index
 from cfvideo.core.records import Batch, Draws, Reading
 from cfvideo.core.specs import ClipSpec, DataSpec
@@ -156,6 +156,13 @@ def test_memory_is_channels_last(index: Index) -> None:
 def test_thumbnails(index: Index) -> None:
     pictures = list(thumbnails(index, [0, 7, 8], height_px=20, reading=Reading(max_frame_pixels=MAX_PIXELS)))
     assert [None if one is None else one.shape for one in pictures] == [(20, 22, 3), (20, 15, 3), None]
+
+
+def test_a_preview_is_the_picture_as_one_frame_or_says_why(index: Index) -> None:
+    reading = Reading(max_frame_pixels=MAX_PIXELS)
+    found = list(previews(index, [0, 8, 7], view=VIEW, num_frames=8, height_px=20, reading=reading))
+    assert [one.shape if not isinstance(one, DecodeError) else one.row for one in found] == [(1, 20, 22, 3), 8,
+                                                                                            (1, 20, 15, 3)]
 
 
 def test_a_consumer_that_stops_leaves_no_thread(index: Index) -> None:

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from cfvideo.core.errors import ConfigError
+from cfvideo.core.errors import ConfigError, DecodeError
 from cfvideo.core.index import Index
 from cfvideo.core.records import Batch, Draws, Reading
 from cfvideo.data import row_jobs
-from cfvideo.data.batches import eval_batches, sample_shape, thumbnails, train_batches
+from cfvideo.data.batches import eval_batches, previews, sample_shape, thumbnails, train_batches
 from cfvideo.data.clip_sampling import uniform_starts
 from cfvideo.data.decode import decode_frames, read_frames
 from cfvideo.data.transforms import MEAN, STD, eval_clip
@@ -229,6 +229,30 @@ def test_thumbnails(index: Index) -> None:
         assert picture is not None
         assert picture.shape == (16, 16, 3)
         assert numbers_of(picture[None]) == [number]
+
+
+@pytest.mark.parametrize(("num_frames", "num_shown", "expected"), [
+    # Row 0 has 20 frames: the middle clip of 4 at stride 2 is 6, 8, 10, 12; row 3 has 8, row 2 has one.
+    (4, 9, {0: [6, 8, 10, 12], 3: [3000, 3002, 3004, 3006], 2: [2000] * 4}),
+    (4, 2, {0: [6, 12], 3: [3000, 3006], 2: [2000] * 2}),
+    (8, 4, {0: [2, 6, 12, 16], 3: [3000, 3004, 3007, 3007], 2: [2000] * 4}),
+    (4, 1, {0: [6], 3: [3000], 2: [2000]})])
+def test_previews_are_even_steps_through_the_middle_clip(index: Index, num_frames: int, num_shown: int,
+                                                         expected: dict[int, list[int]]) -> None:
+    view = VIEW | {"num_frames": num_frames}
+    found = list(previews(index, [0, 3, 2], view=view, num_frames=num_shown, height_px=16, reading=Reading()))
+    for frames, numbers in zip(found, expected.values(), strict=True):
+        assert not isinstance(frames, DecodeError)
+        assert frames.shape == (len(numbers), 16, 16, 3)
+        assert numbers_of(frames) == numbers
+
+
+def test_a_preview_that_cannot_be_says_why(index: Index) -> None:
+    rows, options = [1, 5, 8, 0], {"view": VIEW, "num_frames": 3, "height_px": 16}
+    for workers in (0, 2):
+        found = list(previews(index, rows, reading=Reading(workers=workers), **options))
+        assert [one.status if isinstance(one, DecodeError) else len(one) for one in found] == [3, "undecodable",
+                                                                                               "refused", 3]
 
 
 def child_processes() -> list[str]:

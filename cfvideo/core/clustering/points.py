@@ -9,7 +9,7 @@ Shapes: n rows of this process, D feature.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,13 +24,13 @@ from cfvideo.core.errors import IntegrityError
 
 @dataclass(frozen=True)
 class PointSet:
-    """num_rows points of D numbers in a file or in memory.
+    """num_rows points of D numbers in a file, in memory, or made by a function of (start, stop) when they are read.
 
     groups: int32 [n]; None where all rows are of one group. square_limbs: `exact.square_limbs` over
     all rows. largest: the largest |x|.
     """
 
-    source: Path | Points
+    source: Path | Points | Callable[[int, int], Points]
     num_rows: int
     dim: int
     square_limbs: NDArray[np.int64]
@@ -50,8 +50,10 @@ class PointSet:
 
     def read(self, start: int, stop: int) -> Points:
         """Rows [start, stop), float16 [stop - start, D]."""
-        if not isinstance(self.source, Path):
+        if isinstance(self.source, np.ndarray):
             return self.source[start:stop]
+        if not isinstance(self.source, Path):
+            return self.source(start, stop)
         size = (stop - start) * self.dim
         found = np.fromfile(self.source, np.float16, size, offset=start * self.dim * 2)
         if len(found) != size:

@@ -24,7 +24,7 @@ def baseline_stages(context: Context, seed: int, n_pre: Stage, features: Stage) 
     if "regression" in wanted:
         made["regression"] = [regression_stage(context, seed, features)]
     if "prototype" in wanted:
-        kmeans = cluster_stage(context, seed, features, prototypes=True)
+        kmeans = cluster_stage(context, seed, features, "prototypes", prototypes=True)
         labels = assign_stage(context, seed, features, kmeans)
         made["prototype"] = [kmeans, labels, train_cf_stage(context, seed, "prototype", [labels])]
     return made

@@ -10,10 +10,12 @@ import numpy as np
 from cfvideo.core.config import flatten
 from cfvideo.core.errors import ConfigError
 from cfvideo.core.flops import kmeans_flops
+from cfvideo.core.pipeline.consensus import check_consensus
 from cfvideo.core.pipeline.context import Context
+from cfvideo.core.randomness import derived_seed
 from cfvideo.core.specs import ClusterSpec
 from cfvideo.core.stage import Cost, Stage
-from cfvideo.core.stages.cluster import PROTOTYPE, UNSUPERVISED, Clustering, run_assign, run_cluster
+from cfvideo.core.stages.cluster import CONSENSUS, PROTOTYPE, UNSUPERVISED, Clustering, run_assign, run_cluster
 
 
 def check_clusters(context: Context) -> None:
@@ -22,7 +24,9 @@ def check_clusters(context: Context) -> None:
     if spec.method != PROTOTYPE and 0 < d_cf.num_rows < spec.num_clusters:
         raise ConfigError(f"CLUSTER.NUM_CLUSTERS: {spec.num_clusters} clusters asked of the {d_cf.num_rows} rows of "
                           f"D_CF; set it to at most {d_cf.num_rows}, or add videos")
-    if spec.method != UNSUPERVISED and d_cf.num_rows:
+    if spec.method == CONSENSUS:
+        check_consensus(context)
+    elif spec.method != UNSUPERVISED and d_cf.num_rows:
         for seed in context.spec.seeds:
             _check_labels(context, seed)
 
@@ -39,13 +43,21 @@ def _check_labels(context: Context, seed: int) -> None:
                           "more, or drop rare labels with D_CF.MIN_ROWS_PER_LABEL")
 
 
-def cluster_stage(context: Context, seed: int, features: Stage, *, prototypes: bool = False) -> Stage:
-    """k-means on D_cf's features, or on those of each label; or, whatever CLUSTER.METHOD says, the labels' means."""
+def cluster_stage(context: Context, seed: int, features: Stage, name: str, *, prototypes: bool = False,
+                  restart: int = 0) -> Stage:
+    """k-means on D_cf's features, or on those of each label; or, whatever CLUSTER.METHOD says, the labels' means.
+
+    name: of the clusters. restart: which of the fits that a consensus is made of; the first is that of METHOD
+    unsupervised.
+    """
     spec = context.spec.cluster
     if prototypes:
         spec = ClusterSpec(method=PROTOTYPE, l2_normalise=spec.l2_normalise, pca_dim=spec.pca_dim,
                            pca_whiten=spec.pca_whiten, pca_rows=spec.pca_rows)
-    keys = {**flatten(spec, "CLUSTER", neutral=False), "SEED": seed}
+    elif spec.method == CONSENSUS:
+        spec = dataclasses.replace(spec, method=UNSUPERVISED, num_restarts=1)
+    fit_seed = derived_seed(seed, f"restart {restart}") if restart else seed
+    keys = {**flatten(spec, "CLUSTER", neutral=False), "SEED": fit_seed}
     if spec.method != UNSUPERVISED:
         keys |= context.label_keys("d_cf")
     clustering = Clustering(**dataclasses.asdict(spec))
@@ -54,11 +66,10 @@ def cluster_stage(context: Context, seed: int, features: Stage, *, prototypes: b
     passes = sum(share * iterations * restarts for share, iterations, restarts in schedule)
     cost = Cost(rows, kmeans_flops(rows, dim, _compared_with(context, spec), 1) * passes,
                 int(features.cost.written_bytes * (passes + 2)), spec.num_clusters * dim * 4)
-    run = partial(run_cluster, clustering=clustering, labels=context.labels("d_cf", seed), seed=seed,
+    run = partial(run_cluster, clustering=clustering, labels=context.labels("d_cf", seed), seed=fit_seed,
                   device=context.device)
-    own = features.about["network"].replace("n_pre", "prototypes" if prototypes else "n_cf", 1)
-    return Stage("cluster", f"seed {seed}: {own}", keys, {"features": features}, run, cost,
-                 {"seed": seed, "network": own, "passes": passes}, version=2, by_all=True)
+    return Stage("cluster", f"seed {seed}: {name}", keys, {"features": features}, run, cost,
+                 {"seed": seed, "network": name, "passes": passes}, version=2, by_all=True)
 
 
 def _compared_with(context: Context, spec: ClusterSpec) -> int:

@@ -12,6 +12,7 @@ import torch
 from cfvideo.core.datasets import DataSets
 from cfvideo.core.pipeline.baselines import baseline_stages
 from cfvideo.core.pipeline.clusters import assign_stage, check_clusters, cluster_stage
+from cfvideo.core.pipeline.consensus import consensus_stages
 from cfvideo.core.pipeline.context import Context
 from cfvideo.core.pipeline.features import cf_features_stage
 from cfvideo.core.pipeline.finetune import finetune_stages
@@ -22,6 +23,7 @@ from cfvideo.core.pipeline.transfer import transfer_stages
 from cfvideo.core.records import Modality
 from cfvideo.core.specs import RunSpec
 from cfvideo.core.stage import Stage
+from cfvideo.core.stages.cluster import CONSENSUS
 from cfvideo.core.stages.report import Cover
 
 STAGE_NAMES = ("untrained", "pretrain", "extract", "cluster", "assign", "train_cf", "probe", "finetune", "score",
@@ -66,11 +68,15 @@ class Pipeline:
         for name, stages in baseline_stages(context, seed, n_pre, features).items():
             chain += stages
             judged[name] = stages[-1]
-        assigned = self._clusterfit(seed, "n_cf", features, chain, judged)
+        sets = [self._clusterfit(seed, "n_cf", features, chain, judged)]
+        sets += [self._further(seed, own, chain, judged) for own in spec.more_n_pre]
+        if self._combines:
+            kmeans, labels = consensus_stages(context, seed, [one for of_network in sets for one in of_network])
+            judged["n_cf"] = train_cf_stage(context, seed, "n_cf", [labels])
+            chain += [kmeans, labels, judged["n_cf"]]
         self._rounds(seed, chain, judged)
-        further = [self._further(seed, own, chain, judged) for own in spec.more_n_pre]
-        if further:
-            judged["n_cf_multi_task"] = train_cf_stage(context, seed, "n_cf_multi_task", [assigned, *further])
+        if spec.more_n_pre:
+            judged["n_cf_multi_task"] = train_cf_stage(context, seed, "n_cf_multi_task", [first for first, *_ in sets])
             chain.append(judged["n_cf_multi_task"])
         for name, stage in judged.items():
             for target in spec.d_tar:
@@ -79,13 +85,26 @@ class Pipeline:
                 chain += finetune_stages(context, seed, name, stage, target)
         return chain
 
-    def _clusterfit(self, seed: int, name: str, features: Stage, chain: list[Stage], judged: dict[str, Stage]) -> Stage:
-        """Clusters of one network's features and the N_cf `name` on them; returns the stage with the pseudo-labels."""
-        kmeans = cluster_stage(self.context, seed, features)
-        labels = assign_stage(self.context, seed, features, kmeans)
-        judged[name] = train_cf_stage(self.context, seed, name, [labels])
-        chain += [kmeans, labels, judged[name]]
-        return labels
+    @property
+    def _combines(self) -> bool:
+        return self.spec.cluster.method == CONSENSUS
+
+    def _clusterfit(self, seed: int, name: str, features: Stage, chain: list[Stage], judged: dict[str, Stage],
+                    ) -> list[Stage]:
+        """Clusters of one network's features and the N_cf `name` on them; returns the stage with the pseudo-labels.
+
+        For a consensus there is one such stage per restart; `name` learns the first, but n_cf all networks' together.
+        """
+        sets = []
+        for restart in range(self.spec.cluster.num_restarts if self._combines else 1):
+            own = f"{features.about['network']} fit {restart + 1}" if self._combines else name
+            kmeans = cluster_stage(self.context, seed, features, own, restart=restart)
+            sets.append(assign_stage(self.context, seed, features, kmeans))
+            chain += [kmeans, sets[-1]]
+        if not (self._combines and name == "n_cf"):
+            judged[name] = train_cf_stage(self.context, seed, name, sets[:1])
+            chain.append(judged[name])
+        return sets
 
     def _rounds(self, seed: int, chain: list[Stage], judged: dict[str, Stage]) -> None:
         """ClusterFit again and again, each time with the N_cf before in N_pre's place."""
@@ -96,7 +115,7 @@ class Pipeline:
             before = f"n_cf_round{number}"
             self._clusterfit(seed, before, features, chain, judged)
 
-    def _further(self, seed: int, own: str, chain: list[Stage], judged: dict[str, Stage]) -> Stage:
+    def _further(self, seed: int, own: str, chain: list[Stage], judged: dict[str, Stage]) -> list[Stage]:
         """A further N_pre with its own clusters and N_cf."""
         name = f"n_pre_{own}"
         judged[name] = pretrain_stage(self.context, seed, name)

@@ -25,7 +25,9 @@ class ClusterSpec:
 
     method: str = knob("unsupervised", "unsupervised: k-means on all rows; per_label: k-means within the rows of each "
                        "label (paper, section 5.2); prototype: the nearest mean of a label's rows, with as many "
-                       "clusters as labels (paper, supplement A)", choices=("unsupervised", "per_label", "prototype"))
+                       "clusters as labels (paper, supplement A); consensus: k-means on all rows for N_PRE and every "
+                       "MORE_N_PRE, and one labelling that agrees with all of theirs best",
+                       choices=("unsupervised", "per_label", "prototype", "consensus"))
     num_clusters: int = knob(3200, "K (paper, videos: 400 ... 6400); not for prototype", low=1)
     label_quota: str = knob("sqrt", "per_label: a label's clusters grow with the square root of its rows, or with its "
                             "rows (linear: the paper found it worse)", choices=("sqrt", "linear"))
@@ -34,7 +36,7 @@ class ClusterSpec:
                                "FINAL_ITERATIONS on all (paper, a billion images: 0.2)", low=1e-6, high=1.0)
     final_iterations: int = knob(5, "most iterations on all rows after those on a sample", low=1)
     num_restarts: int = knob(1, "fits from different starting centroids, of which the one with the lowest objective is "
-                             "kept", low=1)
+                             "kept; consensus: all are, as so many labellings of each N_pre", low=1)
     l2_normalise: bool = knob(True, "cluster directions, not lengths (paper: yes for self-supervised images, silent "
                               "for video); after PCA, if any")
     spherical: bool = knob(False, "centroids are scaled to length 1 too")

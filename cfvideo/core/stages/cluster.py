@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,28 +11,27 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cfvideo.core.clustering.fit import Hooks, Phase, fit
+from cfvideo.core.clustering.consensus import LabelSets
+from cfvideo.core.clustering.fit import Phase, fit
 from cfvideo.core.clustering.intake import Intake, need_rows
 from cfvideo.core.clustering.model import KMeansModel
 from cfvideo.core.clustering.points import PointSet
 from cfvideo.core.clustering.quality import agreement, size_facts
 from cfvideo.core.clustering.quotas import clusters_per_label
 from cfvideo.core.clustering.seeding import starting_solution
-from cfvideo.core.clustering.state import FitState, Solution
+from cfvideo.core.clustering.state import Solution
 from cfvideo.core.distributed import current
 from cfvideo.core.durable import write_json
-from cfvideo.core.errors import IntegrityError
 from cfvideo.core.faults import fault_point
 from cfvideo.core.features import FeatureStore
 from cfvideo.core.index import Index
 from cfvideo.core.pseudo_labels import PseudoLabels, assign
-from cfvideo.core.screen import Task
 from cfvideo.core.stage import Workspace
+from cfvideo.core.stages.fitting import fit_facts, hooks, noted, resumed
 
-_STATE = "state.safetensors"
 MODEL = "kmeans.safetensors"
 LABELS = "pseudo_labels.safetensors"
-UNSUPERVISED, PER_LABEL, PROTOTYPE = "unsupervised", "per_label", "prototype"
+UNSUPERVISED, PER_LABEL, PROTOTYPE, CONSENSUS = "unsupervised", "per_label", "prototype", "consensus"
 
 
 @dataclass(frozen=True)
@@ -104,61 +103,37 @@ def run_cluster(work: Workspace, *, clustering: Clustering, labels: NDArray[np.i
     def start(restart: int, points: PointSet) -> Solution:
         with work.screen.task(f"{work.title}: starting centroids", int(quotas.sum()), "centroids") as task:
             return starting_solution(points, quotas, init=clustering.init, seed=seed, restart=restart,
-                                     progress=partial(_noted, task, work))
+                                     progress=partial(noted, task, work))
 
     phases = [Phase(partial(points, share), iterations, restarts)
               for share, iterations, restarts in clustering.schedule(int(intake.sizes.sum()))]
     most = sum(phase.num_iterations * phase.num_restarts for phase in phases)
     with work.screen.task(work.title, most, "iterations") as task:
-        state = fit(phases, start=start, state=_resume(work), spherical=clustering.spherical,
-                    tolerance=clustering.tolerance, device=device, hooks=_hooks(work, task))
+        state = fit(phases, start=start, state=resumed(work), spherical=clustering.spherical,
+                    tolerance=clustering.tolerance, device=device, hooks=hooks(work, task))
     if current().is_first:
         KMeansModel(state.now.centroids, prepare, state.now.groups if by_label else None,
                     restricted=clustering.method == PER_LABEL).save(work.folder / MODEL)
-    history = state.earlier + state.now.history
-    return {**asdict(history), "num_iterations": len(history.objective), "num_points": taken[-1],
-            "share_of_points": taken[-1] / store.num_rows, "num_asked": int(quotas.sum()),
-            "num_found": len(state.now.centroids)}
+    return fit_facts(state, num_points=taken[-1], num_rows=store.num_rows, num_asked=int(quotas.sum()))
 
 
-def _hooks(work: Workspace, task: Task) -> Hooks:
-    def save(state: FitState) -> None:
-        if current().is_first:
-            state.save(work.scratch / _STATE)
-        fault_point("iteration")
-        work.stop.check()
-
-    def searched(num: int) -> None:
-        fault_point("block")
-        work.stop.check()
-
-    def stepped(state: FitState) -> None:
-        history = state.now.history
-        task.advance(1, f"phase {state.phase + 1}, restart {state.restart + 1}, distance^2 {history.objective[-1]:.5f} "
-                        f"per row, {history.share_moved[-1]:.1%} moved")
-
-    return Hooks(save, searched, stepped)
-
-
-def _resume(work: Workspace) -> FitState | None:
-    path = work.scratch / _STATE
-    if not path.exists():
-        return None
-    try:
-        return FitState.load(path)
-    except IntegrityError:
-        return None
+def features_of(work: Workspace, index_hash: str) -> FeatureStore:
+    """inputs["features"]."""
+    return FeatureStore.open(work.inputs["features"].folder, index_hash=index_hash)
 
 
 def run_assign(work: Workspace, *, index: Index, known_labels: NDArray[np.int32], device: torch.device,
-               ) -> Mapping[str, Any]:
-    """Pseudo-labels of every row of D_cf under inputs["kmeans"], with their agreement with `known_labels` int [N]."""
-    store = FeatureStore.open(work.inputs["features"].folder, index_hash=index.content_hash)
+               rows_of: Callable[[Workspace, str], FeatureStore | LabelSets] = features_of) -> Mapping[str, Any]:
+    """Pseudo-labels of every row of D_cf under inputs["kmeans"], with their agreement with `known_labels` int [N].
+
+    rows_of: opens what the model was fitted to, for the index of that hash.
+    """
+    store = rows_of(work, index.content_hash)
     model = KMeansModel.load(work.inputs["kmeans"].file(MODEL))
     start, stop = current().share(store.num_rows)
     with work.screen.task(work.title, stop - start, "rows") as task:
         labels = assign(store.blocks(start=start, stop=stop), model, known_labels=known_labels, device=device,
-                        index_hash=index.content_hash, progress=partial(_noted, task, work))
+                        index_hash=index.content_hash, progress=partial(noted, task, work))
     sizes = labels.sizes()
     facts = {"num_clusters": labels.num_clusters, "num_empty": len(model.centroids) - labels.num_clusters,
              "num_unlabelled": int((labels.labels < 0).sum()), **size_facts(sizes),
@@ -178,9 +153,3 @@ def _named(labels: PseudoLabels, model: KMeansModel, index: Index) -> dict[str, 
     kept = set(labels.centroids.tolist())
     return {"labels": [names[centroid] for centroid in labels.centroids],
             "empty": [name for centroid, name in enumerate(names) if centroid not in kept]}
-
-
-def _noted(task: Task, work: Workspace, num: int) -> None:
-    """Tell the screen and honour signals."""
-    task.advance(num)
-    work.stop.check()

@@ -111,7 +111,7 @@ def _clusters(parts: Parts) -> list[ClusterSummary]:
         own = json.loads(artefact.file("clusters.json").read_text())["sizes"]
         sizes = np.asarray(own + [0] * facts["num_empty"], dtype=np.int64)
         summaries.append(ClusterSummary(seed=stage.about["seed"], num_clusters=len(sizes), sizes=sizes,
-                                        network=learners.get(stage.fingerprint, "n_cf"),
+                                        network=learners.get(stage.fingerprint, stage.about["network"]),
                                         objective=fit["objective"], share_moved=fit["share_moved"],
                                         share_of_points=fit["share_of_points"],
                                         num_empty=facts["num_empty"], scores=facts["scores"]))
