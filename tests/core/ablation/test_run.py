@@ -122,10 +122,15 @@ def test_cluster_share(tmp_path: Path) -> None:
     assert networks(table) == {"untrained", "n_pre", "n_cf_max2", "n_cf_max4", "n_cf_all"}  # 100 would take all 60 rows
 
 
+def test_consensus(tmp_path: Path) -> None:
+    table = go(tmp_path, "consensus", "CLUSTER.NUM_RESTARTS", "3")
+    assert networks(table) == {"untrained", "n_pre", "n_cf_unsupervised", "n_cf_consensus"}
+
+
 def test_what_cannot_be_is_refused_with_the_way_out(tmp_path: Path) -> None:
     for name, overrides, said in (
             ("capacity", (), "N_PRE a larger one"), ("multi_task", (), "MORE_N_PRE"), ("label_nature", (), "--lists"),
-            ("consensus", (), "CLUSTER.METHOD.*unsupervised, per_label, prototype"),
+            ("consensus", (), "a consensus of one labelling is that labelling.*CLUSTER.NUM_RESTARTS"),
             ("nonsense", (), "there are labels_unsup")):
         with pytest.raises(ConfigError, match=said):
             go(tmp_path, name, *overrides)
