@@ -149,5 +149,19 @@ def test_costs_of_the_papers_experiment() -> None:
         stages_with("res5", "res9")
 
 
+def test_a_target_may_be_judged_in_its_own_way(tmp_path: Path) -> None:
+    """VOC07 by SVMs beside targets of linear probes, each for its own number of epochs: one extraction serves both."""
+    words = ["PROBE.SOLVER", "sgd", "D_TAR.U", "{TRAIN: '44', TEST: '30'}"]
+    plain = _stages(_spec(tmp_path, *words))
+    for own in ("METHODS: [svm]", "EPOCHS: 9"):
+        changed = _stages(_spec(tmp_path, *words, "D_TAR.U", f"{{{own}}}"))
+        other = {stage.role for stage, was in zip(changed, plain, strict=True)
+                 if stage.fingerprint != was.fingerprint and stage.name != "report"}
+        assert {role.rpartition(" ")[2] for role in other} == {"U"}
+        assert {stage.name for stage in changed if stage.role in other} == {"probe"}
+    as_everywhere = _stages(_spec(tmp_path, *words, "D_TAR.U", "{METHODS: [linear], EPOCHS: 28}"))
+    assert [stage.fingerprint for stage in as_everywhere] == [stage.fingerprint for stage in plain]
+
+
 def test_flatten_knows_every_key_of_the_run(tmp_path: Path) -> None:
     assert flatten(_spec(tmp_path))["D_TAR.T.TRAIN"] == "45"

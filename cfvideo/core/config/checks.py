@@ -76,12 +76,16 @@ def _probe(probe: ProbeSpec) -> Iterator[Contradiction]:
         yield Contradiction(("PROBE.LAYERS",), f"PROBE.LAYERS {list(probe.layers)} is empty or names a layer "
                             "twice: give each once, [res5]")
     if probe.methods[:1] == ("low_shot",):
-        yield Contradiction(("PROBE.METHODS",), f"PROBE.METHODS {list(probe.methods)} begins with low_shot, which has "
-                            "no single figure for the report: begin with svm, [svm, low_shot]")
+        yield _no_figure("PROBE.METHODS", probe.methods)
     if probe.clip_scores == "softmax" and (probe.solver == "ridge" or "linear" not in probe.methods):
         yield Contradiction(("PROBE.CLIP_SCORES", "PROBE.METHODS", "PROBE.SOLVER"), "PROBE.CLIP_SCORES softmax "
                             "averages probabilities, and only PROBE.METHODS linear with PROBE.SOLVER lbfgs or sgd has "
                             "any: take one of these, or PROBE.CLIP_SCORES features")
+
+
+def _no_figure(key: str, methods: tuple[str, ...]) -> Contradiction:
+    return Contradiction((key,), f"{key} {list(methods)} begins with low_shot, which has no single figure for the "
+                         "report: begin with svm, [svm, low_shot]")
 
 
 def _proxies(spec: RunSpec) -> Iterator[Contradiction]:
@@ -131,6 +135,8 @@ def _targets(spec: RunSpec) -> Iterator[Contradiction]:
             said = f"{' and '.join(missing)} {'are' if missing[1:] else 'is'} empty"
             yield Contradiction((train, test), f"{said}: a target needs both splits; give them, or leave "
                                 f"D_TAR.{name} out")
+        if target.methods[:1] == ("low_shot",):
+            yield _no_figure(f"D_TAR.{name}.METHODS", target.methods)
 
 
 def _finetune(spec: RunSpec) -> Iterator[Contradiction]:

@@ -24,7 +24,7 @@ from cfvideo.core.label_space import noisy
 from cfvideo.core.pipeline.imported import Imported, imported
 from cfvideo.core.recipes import architecture, view
 from cfvideo.core.records import Modality, Reading
-from cfvideo.core.specs import NetworkSpec, RunSpec
+from cfvideo.core.specs import NetworkSpec, ProbeSpec, RunSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +62,12 @@ class Context:
                                                                                       cf_source(self.spec))
         picked = index.picked_labels(seed)
         return noisy(picked, len(index.label_names), share=source.labels.noise, seed=seed)
+
+    def probe(self, target: str) -> ProbeSpec:
+        """How one target is judged: as PROBE says, but for what the target says itself."""
+        own, spec = self.spec.d_tar[target], self.spec.probe
+        return dataclasses.replace(spec, methods=own.methods or spec.methods,
+                                   sgd=dataclasses.replace(spec.sgd, epochs=own.epochs or spec.sgd.epochs))
 
     def label_keys(self, which: str) -> dict[str, Any]:
         """What decides `labels`, beside the index and the seed, as keys of a fingerprint."""

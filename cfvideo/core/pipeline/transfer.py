@@ -18,7 +18,7 @@ from cfvideo.core.stages.score import run_score
 def transfer_stages(context: Context, seed: int, name: str, network: Stage, target: str) -> list[Stage]:
     """Features of the target's two splits under one network, and the probes on them."""
     train, test = context.data.targets[target]
-    spec, about = context.spec.probe, {"target": target}
+    spec, about = context.probe(target), {"target": target}
     extract = partial(extract_stage, context, seed, name, network, layers=spec.layers, num_clips=spec.num_clips,
                       keep_views=spec.clip_scores == "softmax", about=about)
     on_train = extract(train, f"{target} train", expected_rows=context.spec.d_tar[target].expected_rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cfvideo.core.specs.knobs import knob, node
+from cfvideo.core.specs.probe import METHODS
 
 # Of videos, of images, of both; each modality refuses what is not its own.
 FORMATS = ("kinetics", "kinetics_csv", "sports1m", "sthsth_v1", "sthsth_v2", "mmaction2", "mmaction2_offset",
@@ -53,6 +54,9 @@ class TargetSpec:
     test: str = knob("", "folder or list file of the test split", neutral=True)
     root: str = knob("", "folder that the lists' paths start from; empty: each list's own folder", neutral=True)
     expected_rows: int = knob(0, "as D_PRE.EXPECTED_ROWS, both splits together", low=0, neutral=True)
+    methods: tuple[str, ...] = knob((), "yardsticks of this target instead of PROBE.METHODS (VOC07: svm); []: those",
+                                    choices=METHODS)
+    epochs: int = knob(0, "passes over this target's training rows instead of PROBE.SGD.EPOCHS; 0: as there", low=0)
 
 
 @dataclass(frozen=True)

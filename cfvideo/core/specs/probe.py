@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from cfvideo.core.specs.knobs import knob, node
 
+METHODS = ("linear", "knn", "svm", "low_shot")
+
 
 @dataclass(frozen=True)
 class SgdSpec:
@@ -53,7 +55,7 @@ class ProbeSpec:
 
     methods: tuple[str, ...] = knob(("linear",), "yardsticks: linear classifier, knn, svm (one per class), low_shot "
                                     "(SVMs from a few rows); the first gives the report's figures",
-                                    choices=("linear", "knn", "svm", "low_shot"))
+                                    choices=METHODS)
     num_clips: int = knob(10, "uniform clips per video, averaged (test protocol of the paper's [20]: 10)", low=1,
                           high=100)
     layers: tuple[str, ...] = knob(("res5",), "layers whose features are probed, taken in one pass over the target "

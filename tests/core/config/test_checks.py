@@ -49,6 +49,8 @@ SMALL = ["N_CF.ARCH", "r2plus1d"]
      ["D_CF.PATH", "y"]),
     (["D_TAR.A.TRAIN", "x"], "D_TAR.A.TEST is empty: a target needs both splits", ["D_TAR.A.TEST", "y"]),
     (["D_TAR.A.TEST", "x"], "D_TAR.A.TRAIN is empty", ["D_TAR.A.TRAIN", "y"]),
+    (["D_TAR.A", "{TRAIN: x, TEST: y, METHODS: [low_shot, svm]}"],
+     "D_TAR.A.METHODS ['low_shot', 'svm'] begins with low_shot", ["D_TAR.A.METHODS", "[svm, low_shot]"]),
     (["D_TAR.A", "{}"], "D_TAR.A.TRAIN and D_TAR.A.TEST are empty", ["D_TAR.A", "{TRAIN: x, TEST: y}"]),
 ])
 def test_a_contradiction_is_refused_and_its_way_out_works(words: list[str], says: str, mend: list[str]) -> None:
