@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from cfvideo.core.durable import TMP_SUFFIX, publish
@@ -59,9 +60,20 @@ class DataSets:
             raise DataError("\n".join(self.missing))
 
 
-def nothing() -> Index:
-    """An index of no rows."""
-    return Index.build(paths=[], sizes=[], labels=[], label_names=(), root=Path())
+@dataclass(frozen=True, eq=False)
+class _Absent(Index):
+    """No rows, in the place of a data set that is not here. what: it is as unlike another absent one as both will be."""
+
+    what: str = ""
+
+    @cached_property
+    def content_hash(self) -> str:
+        return f"not here: {self.what}"
+
+
+def _absent(what: str) -> Index:
+    empty = Index.build(paths=[], sizes=[], labels=[], label_names=(), root=Path())
+    return _Absent(empty.table, empty.label_names, empty.root, empty.ignored, what)
 
 
 def cf_source(spec: RunSpec) -> SourceSpec:
@@ -80,10 +92,10 @@ def open_datasets(spec: RunSpec, modality: Modality, screen: Screen) -> DataSets
                                         min_rows_per_label=min_rows, label_names=names)
         except DataError as error:
             missing.append(f"{key}: {error}")
-            return nothing()
+            return _absent(path)
         if index.num_rows == 0:
             missing.append(f"{key}: {path} holds no samples; check the path and the format ({format})")
-            return nothing()
+            return _absent(path)
         gone = f", {index.num_missing:,} files missing" if index.num_missing else ""
         screen.say(f"{key}: {index.num_rows:,} rows, {len(index.label_names)} labels{gone}, {path}")
         return index
@@ -94,7 +106,7 @@ def open_datasets(spec: RunSpec, modality: Modality, screen: Screen) -> DataSets
             return _label_space(index, given.labels, f"{key}.LABELS", screen) if index.num_rows else index
         except DataError as error:
             missing.append(str(error))
-            return nothing()
+            return _absent(given.path)
 
     def splits(name: str, target: TargetSpec) -> tuple[Index, Index]:
         train = read(f"D_TAR.{name}.TRAIN", target.format, target.train, target.root, 1)

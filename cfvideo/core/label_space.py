@@ -81,7 +81,7 @@ def noisy(labels: NDArray[np.int32], num_labels: int, *, share: float, seed: int
     Raises:
         DataError: there is no other label.
     """
-    if share == 0:
+    if share == 0 or not len(labels):  # no rows: --dry-run stands before data that is not here yet
         return labels
     if num_labels < 2:
         raise DataError("LABELS.NOISE needs at least two labels")

@@ -90,3 +90,4 @@ def test_noise_draws_evenly_from_all_other_labels_and_differs_between_seeds() ->
 def test_noise_needs_another_label() -> None:
     with pytest.raises(DataError, match="at least two labels"):
         noisy(np.zeros(3, np.int32), 1, share=0.5, seed=0)
+    assert len(noisy(np.zeros(0, np.int32), 0, share=0.5, seed=0)) == 0  # the data is not here yet
