@@ -62,7 +62,7 @@ class DataSets:
 
 @dataclass(frozen=True, eq=False)
 class _Absent(Index):
-    """No rows, in the place of a data set that is not here. what: it is as unlike another absent one as both will be."""
+    """No rows, in the place of a data set that is not here. what: its path, so that a plan counts each such set."""
 
     what: str = ""
 
