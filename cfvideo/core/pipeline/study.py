@@ -66,11 +66,11 @@ class Study:
         return [*self.work, Stage("report", self.cover.title, keys, inputs, run, version=2)]
 
 
-def chart(axis: Axis, rows: Mapping[str, Row]) -> Chart:
-    """Where each network stands on the axis: those that differ in nothing else make a series."""
+def chart(axis: Axis, rows: Mapping[str, Row]) -> Chart | None:
+    """Where each network stands on the axis: those that differ in nothing else make a series. None where none moves."""
     points = {}
     for name, row in rows.items():
         if axis.name in row.at:
             others = [label for own, label in row.at.items() if own != axis.name]
             points[name] = ("_".join([row.network, *others]), axis.places[row.at[axis.name]][0])
-    return Chart(axis, points)
+    return Chart(axis, points) if points else None

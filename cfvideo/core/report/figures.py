@@ -32,6 +32,8 @@ MOST_NAMED = 9
 MOST_COLOURS = 5
 SIZES = "How many clusters have how many rows; one outline per clustering."
 MAX_BINS = 18
+# Curves that end further apart than by this factor are drawn on a logarithmic scale.
+MOST_APART = 50
 
 
 def figures(data: ReportData) -> list[ReportFigure]:
@@ -42,13 +44,15 @@ def figures(data: ReportData) -> list[ReportFigure]:
 
 def _curve_figures(curves: Sequence[TrainingCurve]) -> list[ReportFigure]:
     drawn = [curve for curve in curves if len(curve.samples)]
+    if not drawn:
+        return []
     made = []
     for name, (caption, label) in CURVES.items():
         ends = [f"{network_text(curve.network)}, seed {curve.seed}: ends at {_series(curve, name)[-1]:.3g}"
                 for curve in drawn]
         made.append(make_figure(name, caption + CURVES_NOTE, f"Line chart, {label}. {'; '.join(ends)}.",
                                 partial(_paint_curves, curves=drawn, name=name, label=label)))
-    return made if drawn else []
+    return made
 
 
 def _series(curve: TrainingCurve, name: str) -> NDArray[np.float64]:
@@ -65,7 +69,12 @@ def _paint_curves(axes: Axes, palette: Palette, *, curves: list[TrainingCurve], 
                   label=short_name(network_text(own)) if own not in names[:place] else None)
     axes.set_xlabel("training samples")
     axes.set_ylabel(label)
-    axes.set_ylim(bottom=0)
+    ends = [float(_series(curve, name)[-1]) for curve in curves]
+    # Distillation's loss carries the square of its temperature and would press the others to the ground.
+    if name == "loss" and 0 < min(ends) < max(ends) / MOST_APART:
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0)
     compact_numbers(axes)
     legend(axes, num_columns=4)
 

@@ -162,6 +162,14 @@ def test_it_goes_on_where_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "train_cf seed 0: n_cf, k3: re-used" in said
     assert "train_cf seed 0: n_cf, k5: running" in said
     assert both[("n_cf_k3", 0)] == first[("n_cf", 0)]
+    assert "sweep_1.png" in {path.name for path in (tmp_path / "out/ablations/num_clusters").iterdir()}
+
+
+def test_one_value_is_no_sweep(tmp_path: Path) -> None:
+    go(tmp_path, "num_clusters", values="3")
+    names = {path.name for path in (tmp_path / "out/ablations/num_clusters").iterdir()}
+    assert "probes.png" in names
+    assert "sweep_1.png" not in names
 
 
 def test_every_ablation_is_tested_here() -> None:

@@ -62,6 +62,13 @@ def test_curves_are_the_data(axes: Axes) -> None:
     assert [label.get_text() for label in legend.get_texts()] == ["N_pre"]
 
 
+@pytest.mark.parametrize(("floor", "scale"), [(0.5, "linear"), (300.0, "log")])
+def test_a_loss_of_another_size_does_not_flatten_the_others(axes: Axes, floor: float, scale: str) -> None:
+    curves = [curve("n_cf", 0, 0.5), curve("distillation", 0, floor)]
+    report_figures._paint_curves(axes, LIGHT, curves=curves, name="loss", label="training loss")
+    assert axes.get_yscale() == scale
+
+
 @pytest.mark.parametrize("name", ["$\\frac{", "視頻", "\udcff", "_hidden", "x" * 300])
 def test_any_name_can_be_drawn(name: str) -> None:
     data = ReportData("t", "c", "", probes=[probe("n_pre", name, 0, 0.5), probe(name, name, 0, 0.5)])
