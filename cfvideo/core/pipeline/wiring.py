@@ -102,7 +102,7 @@ class Pipeline:
         """
         sets = []
         for restart in range(restarts):
-            own = f"{features.about['network']} fit {restart + 1}" if self._combines else name
+            own = f"{features.about['network']}_fit{restart + 1}" if self._combines else name
             kmeans = cluster_stage(self.context, seed, features, own, restart=restart)
             sets.append(assign_stage(self.context, seed, features, kmeans))
             chain += [kmeans, sets[-1]]

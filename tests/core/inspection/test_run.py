@@ -97,6 +97,6 @@ def test_no_config_is_refused() -> None:
 def test_a_consensus_can_be_looked_at_too(tmp_path: Path) -> None:
     options = ("CLUSTER.METHOD", "consensus", "CLUSTER.NUM_RESTARTS", "2")
     files = toy_run(tmp_path / "r", *options)
-    for network, said in (("n_cf", "seed 0: n_cf, a consensus"), ("n_pre fit 2", "seed 0: n_pre fit 2")):
+    for network, said in (("n_cf", "seed 0: n_cf, a consensus"), ("n_pre_fit2", "seed 0: n_pre_fit2")):
         path = inspect(TOY, Request(files=files, overrides=options, network=network), command="")
         assert said in path.read_text()
