@@ -37,8 +37,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="which of SEEDS (default: the first)")
     parser.add_argument("--labels", default="n_cf", metavar="NAME", help="whose clusters: n_cf, n_cf_NAME of a "
                         "MORE_N_PRE, prototypes, n_pre_fit1 of a consensus ... (default: %(default)s)")
-    parser.add_argument("--assign", type=Path, metavar="FOLDER", help="a finished assign stage, instead of --seed and "
-                        "--labels: for a run of another machine or an earlier config")
+    parser.add_argument("--assign", type=Path, metavar="FOLDER", help="a finished assign stage, instead of --labels: "
+                        "for a run of another machine or an earlier config")
     parser.add_argument("--by", choices=ORDERS, default="size", help="choose clusters evenly along this (default: "
                         "%(default)s)")
     parser.add_argument("--num-clusters", type=int, default=12, metavar="N", help=f"how many, up to {MAX_CLUSTERS} "

@@ -16,9 +16,10 @@ ORDERS = ("size", "purity")
 class Request:
     """files, overrides: the run's config, as run_net takes it; it says where the media lie.
 
-    seed: which of SEEDS; None: the first. network: whose labels, as the plan of --dry-run names them behind the seed.
-    folder: a finished assign stage, instead of the one that the config stands for. order: `num_clusters` are chosen
-    evenly along it. clusters: these ones instead. page: where to write; None: below OUTPUT_DIR.
+    seed: which of SEEDS; None: the first. Where a row has several labels, it also says which one counts. network: whose
+    labels, as the plan of --dry-run names them behind the seed. folder: a finished assign stage, instead of the one
+    that the config stands for. order: `num_clusters` are chosen evenly along it. clusters: these ones instead. page:
+    where to write; None: below OUTPUT_DIR.
     """
 
     files: Sequence[Path]

@@ -28,6 +28,8 @@ from cfvideo.core.store import Store
 
 def inspect(modality: Modality, request: Request, *, command: str) -> Path:
     """Write the page and return its path; finished stages are only read."""
+    if request.page and not request.page.parent.is_dir():
+        raise ConfigError(f"--out: the folder {request.page.parent} does not exist")
     screen, spec = Screen(), load_run_spec(request.files, request.overrides)
     data = open_datasets(spec, modality, screen)
     _need_media(data)
@@ -40,8 +42,6 @@ def inspect(modality: Modality, request: Request, *, command: str) -> Path:
     sheets = _sheets(chosen, source, numbers, pipeline.context, seed, screen)
     html = page_html(Page(spec.name, seed, "" if request.clusters else request.order, command, source, numbers, sheets))
     page = request.page or store.root / f"clusters-{re.sub('[^A-Za-z0-9_]+', '-', source.role)}.html"
-    if not page.parent.is_dir():
-        raise ConfigError(f"--out: the folder {page.parent} does not exist")
     write_bytes(page, html.encode("utf-8"))
     screen.say(f"Clusters: {page} ({len(html) / 1e6:.1f} MB)")
     return page
@@ -57,7 +57,6 @@ def _sheets(chosen: list[int], source: Source, numbers: ClusterNumbers, context:
             ) -> list[Sheet]:
     """Pictures are frames of what N_PRE is fed."""
     index, view = context.data.d_cf, context.view("n_pre")
-
     decode = partial(context.modality.previews, index, view=view, num_frames=MAX_FRAMES, height_px=HEIGHT_PX,
                      reading=context.reading)
     sheets = []

@@ -84,13 +84,13 @@ def style_hash(style: str) -> str:
 
 def environment(package: str) -> Environment:
     """Templates of a package, that print whatever they are given escaped and with hostile characters shown."""
-    environment = Environment(
+    made = Environment(
         loader=PackageLoader(package, "templates"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=_finalize)
-    environment.filters["one_line"] = report_text.visible
-    environment.filters["subscripts"] = _subscripts
-    environment.filters["median"] = lambda sizes: float(np.median(sizes))
-    return environment
+    made.filters["one_line"] = report_text.visible
+    made.filters["subscripts"] = _subscripts
+    made.filters["median"] = lambda sizes: float(np.median(sizes))
+    return made
 
 
 def _finalize(value: Any) -> Any:

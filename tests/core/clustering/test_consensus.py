@@ -203,6 +203,29 @@ def test_the_same_bytes_again(tmp_path: Path) -> None:
     assert results[0] == results[1]
 
 
+class _Killed(BaseException):
+    """Stands in for SIGKILL."""
+
+
+def test_a_killed_consensus_goes_on_from_its_last_iteration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = [noisy(blobs(), 0), noisy(blobs(), 1)]
+    combined(tmp_path / "whole", sources)
+    points: list[str] = []
+
+    def die(point: str) -> None:
+        points.append(point)
+        if points.count("iteration") == 6:
+            raise _Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr("cfvideo.core.stages.fitting.fault_point", die)
+        with pytest.raises(_Killed):
+            combined(tmp_path / "killed", sources)
+    assert (tmp_path / "killed/cluster/scratch/state.safetensors").exists()
+    combined(tmp_path / "killed", sources)
+    assert written(tmp_path / "killed") == written(tmp_path / "whole")
+
+
 @pytest.mark.slow
 def test_the_same_bytes_from_two_processes(tmp_path: Path) -> None:
     _, facts = combined(tmp_path / "one", [noisy(blobs(), 0), noisy(blobs(), 1)])
