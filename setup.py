@@ -63,6 +63,7 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["cfvideo*", "cfimage*"]),
     package_data={"cfvideo": ["py.typed"], "cfvideo.core.report": ["templates/*"],
+                  "cfvideo.core.inspection": ["templates/*"],
                   "cfimage": ["py.typed", "jigsaw_permutations.txt"]},
     install_requires=REQUIRED,
     extras_require=EXTRAS,

@@ -68,7 +68,7 @@ class Pipeline:
         for name, stages in baseline_stages(context, seed, n_pre, features).items():
             chain += stages
             judged[name] = stages[-1]
-        sets = [self._clusterfit(seed, "n_cf", features, chain, judged)]
+        sets = [self._clusterfit(seed, "n_cf", features, chain, judged, self._restarts)]
         sets += [self._further(seed, own, chain, judged) for own in spec.more_n_pre]
         if self._combines:
             kmeans, labels = consensus_stages(context, seed, [one for of_network in sets for one in of_network])
@@ -89,15 +89,20 @@ class Pipeline:
     def _combines(self) -> bool:
         return self.spec.cluster.method == CONSENSUS
 
-    def _clusterfit(self, seed: int, name: str, features: Stage, chain: list[Stage], judged: dict[str, Stage],
-                    ) -> list[Stage]:
-        """Clusters of one network's features and the N_cf `name` on them; returns the stage with the pseudo-labels.
+    @property
+    def _restarts(self) -> int:
+        """How many labellings of one network a consensus is made of."""
+        return self.spec.cluster.num_restarts if self._combines else 1
 
-        For a consensus there is one such stage per restart; `name` learns the first, but n_cf all networks' together.
+    def _clusterfit(self, seed: int, name: str, features: Stage, chain: list[Stage], judged: dict[str, Stage],
+                    restarts: int = 1) -> list[Stage]:
+        """Clusters of one network's features and the N_cf `name` on them; returns the stages with the pseudo-labels.
+
+        `name` learns the first of `restarts` labellings; but for a consensus n_cf learns all networks' together.
         """
         sets = []
-        for restart in range(self.spec.cluster.num_restarts if self._combines else 1):
-            own = f"{features.about['network']} fit {restart + 1}" if self._combines else name
+        for restart in range(restarts):
+            own = f"{features.about['network']}_fit{restart + 1}" if self._combines else name
             kmeans = cluster_stage(self.context, seed, features, own, restart=restart)
             sets.append(assign_stage(self.context, seed, features, kmeans))
             chain += [kmeans, sets[-1]]
@@ -121,4 +126,4 @@ class Pipeline:
         judged[name] = pretrain_stage(self.context, seed, name)
         features = cf_features_stage(self.context, seed, name, judged[name])
         chain += [judged[name], features]
-        return self._clusterfit(seed, f"n_cf_{own}", features, chain, judged)
+        return self._clusterfit(seed, f"n_cf_{own}", features, chain, judged, self._restarts)

@@ -63,25 +63,34 @@ def _write(path: Path, text: str) -> None:
 def _page(data: ReportData, drawn: list[ReportFigure]) -> str:
     from cfvideo.core.report.pictures import page_sheets, png_uri
 
-    environment = _environment()
-    style = (files("cfvideo.core.report") / "templates" / "report.css").read_text(encoding="utf-8")
-    digest = b64encode(sha256(style.encode("utf-8")).digest()).decode("ascii")
+    style = style_sheet()
     figures = [(figure, png_uri(figure.light), png_uri(figure.dark)) for figure in drawn]
-    return environment.get_template("report.html.j2").render(
-        data=data, style=Markup(style), style_hash=digest, figures=figures, verdict=verdict(data),
+    return environment("cfvideo.core.report").get_template("report.html.j2").render(
+        data=data, style=Markup(style), style_hash=style_hash(style), figures=figures, verdict=verdict(data),
         protocols=protocols(data),
         sheets=page_sheets(data.sheets, data.clusters), max_failures=MAX_FAILURES, few_seeds=FEW_SEEDS,
         numbers=report_numbers, text=report_text)
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("cfvideo.core.report", "templates"), autoescape=True, undefined=StrictUndefined,
+def style_sheet() -> str:
+    """The style of this page, and of others that look like it."""
+    return (files("cfvideo.core.report") / "templates" / "report.css").read_text(encoding="utf-8")
+
+
+def style_hash(style: str) -> str:
+    """What a content security policy calls this style sheet."""
+    return b64encode(sha256(style.encode("utf-8")).digest()).decode("ascii")
+
+
+def environment(package: str) -> Environment:
+    """Templates of a package, that print whatever they are given escaped and with hostile characters shown."""
+    made = Environment(
+        loader=PackageLoader(package, "templates"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=_finalize)
-    environment.filters["one_line"] = report_text.visible
-    environment.filters["subscripts"] = _subscripts
-    environment.filters["median"] = lambda sizes: float(np.median(sizes))
-    return environment
+    made.filters["one_line"] = report_text.visible
+    made.filters["subscripts"] = _subscripts
+    made.filters["median"] = lambda sizes: float(np.median(sizes))
+    return made
 
 
 def _finalize(value: Any) -> Any:

@@ -203,6 +203,29 @@ def test_the_same_bytes_again(tmp_path: Path) -> None:
     assert results[0] == results[1]
 
 
+class _Killed(BaseException):
+    """Stands in for SIGKILL."""
+
+
+def test_a_killed_consensus_goes_on_from_its_last_iteration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = [noisy(blobs(), 0), noisy(blobs(), 1)]
+    combined(tmp_path / "whole", sources)
+    points: list[str] = []
+
+    def die(point: str) -> None:
+        points.append(point)
+        if points.count("iteration") == 6:
+            raise _Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr("cfvideo.core.stages.fitting.fault_point", die)
+        with pytest.raises(_Killed):
+            combined(tmp_path / "killed", sources)
+    assert (tmp_path / "killed/cluster/scratch/state.safetensors").exists()
+    combined(tmp_path / "killed", sources)
+    assert written(tmp_path / "killed") == written(tmp_path / "whole")
+
+
 @pytest.mark.slow
 def test_the_same_bytes_from_two_processes(tmp_path: Path) -> None:
     _, facts = combined(tmp_path / "one", [noisy(blobs(), 0), noisy(blobs(), 1)])
@@ -235,8 +258,21 @@ def test_n_cf_learns_the_consensus_and_every_other_row_stays(tmp_path: Path, cap
     learned = by_role["train_cf", "seed 0: n_cf"]["inputs"]["labels"]
     assert learned == by_role["assign", "seed 0: n_cf, a consensus"]["fingerprint"]
     single = by_role["train_cf", "seed 0: n_cf_OTHER"]["inputs"]["labels"]
-    assert single == by_role["assign", "seed 0: n_pre_OTHER fit 1"]["fingerprint"]
+    assert single == by_role["assign", "seed 0: n_pre_OTHER_fit1"]["fingerprint"]
     assert len(by_role["train_cf", "seed 0: n_cf_multi_task"]["inputs"]) == 2
+    page = (tmp_path / "out/report.html").read_text()
+    for clusters in ("N_cf", "N_pre fit1", "N_cf OTHER"):
+        assert f"{clusters}, seed 0: from " in page  # a line of the figure of objectives
+
+
+def test_further_rounds_go_on_from_the_n_cf_of_the_consensus(tmp_path: Path) -> None:
+    _go(tmp_path, "CLUSTER.NUM_RESTARTS", "2", "ROUNDS", "2", stages="pretrain,extract,cluster,assign,train_cf")
+    manifests = [json.loads(path.read_text()) for path in (tmp_path / "out/stages").glob("*/*/manifest.json")]
+    by_role = {(one["name"], one["role"]): one for one in manifests}
+    n_cf = by_role["train_cf", "seed 0: n_cf"]["fingerprint"]
+    assert by_role["extract", "seed 0: n_cf on D_CF"]["inputs"]["network"] == n_cf
+    learned = by_role["train_cf", "seed 0: n_cf_round2"]["inputs"]["labels"]
+    assert learned == by_role["assign", "seed 0: n_cf_fit1"]["fingerprint"]
 
 
 def test_the_fits_of_a_consensus_are_those_of_unsupervised_runs(tmp_path: Path,
