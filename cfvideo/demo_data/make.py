@@ -21,7 +21,7 @@ from cfvideo.demo_data.weak_tags import TagNoise
 from cfvideo.demo_data.workers import Maker, write_all
 
 # Raised whenever the same seed and size give other videos: old folders are then refused instead of mixed with new.
-VERSION = 1
+VERSION = 2
 IDENTITY = "dataset.json"
 
 
