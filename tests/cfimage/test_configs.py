@@ -27,7 +27,7 @@ ARCHIVE = ROOT.parent / "shared" / "data" / "cifar10_jpeg_25k.tar.gz"
 TINY = ("SEEDS", "[0]", "N_PRE.SOLVER.MAX_SAMPLES", "64", "N_CF.SOLVER.MAX_SAMPLES", "64", "CLUSTER.NUM_CLUSTERS", "4",
         "PROBE.SGD.EPOCHS", "1")
 ON_REAL = ("SEEDS", "[0]", "N_PRE.SOLVER.MAX_SAMPLES", "6400", "N_CF.SOLVER.MAX_SAMPLES", "6400", "PROBE.SGD.EPOCHS",
-           "4")
+           "1")
 NETWORKS = {"noise.yaml": {"untrained", "n_pre", "n_pre_2x", "distillation", "n_cf"},
             "rotnet.yaml": {"untrained", "n_pre", "n_cf"}}
 
