@@ -185,6 +185,10 @@ def _puzzle(name: str, network: NetworkSpec) -> Iterator[Contradiction]:
 def _solver(name: str, network: NetworkSpec) -> Iterator[Contradiction]:
     solver, budget = network.solver, f"{name}.SOLVER.MAX_SAMPLES"
     micro, batch = f"{name}.SOLVER.MICRO_BATCH_SIZE", f"{name}.SOLVER.BATCH_SIZE"
+    if solver.sync_batch_norm and solver.micro_batch_size:
+        sync = f"{name}.SOLVER.SYNC_BATCH_NORM"
+        yield Contradiction((sync, micro), f"{sync} is batch norm over the whole step and {micro} "
+                            f"{solver.micro_batch_size} cuts it into parts: set {micro} 0")
     if solver.micro_batch_size > solver.batch_size:
         yield Contradiction((micro, batch), f"{micro} {solver.micro_batch_size} is more than {batch} "
                             f"{solver.batch_size}, the whole step: lower it")

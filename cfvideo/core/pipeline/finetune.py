@@ -27,7 +27,7 @@ def finetune_stages(context: Context, seed: int, name: str, network: Stage, targ
         return LabelObjective([train.picked_labels(seed)], [len(train.label_names)])
 
     spec = dataclasses.replace(context.network(name), solver=solver)
-    own = dataclasses.replace(recipe(spec, f"finetune {target}", seed), architecture=context.architecture(name),
+    own = dataclasses.replace(recipe(spec, "finetune", seed), architecture=context.architecture(name),
                               view=context.view(name))
     keys = {**context.view_keys(name), **solver_keys(context, solver, "FINETUNE.SOLVER"), **context.common,
             **context.identity_of(train), "SEED": seed}

@@ -64,7 +64,7 @@ class RunningStatistics:
 class SynchronisedBatchNorm(nn.Module):
     """Batch norm over the items of all processes; the same parameters and buffers as the norm that it replaces.
 
-    torch's SyncBatchNorm refuses CPUs; this one runs on both. A process may have no item at all.
+    torch's SyncBatchNorm refuses CPUs; this one runs on both. All processes must call it equally often.
     """
 
     def __init__(self, norm: _BatchNorm) -> None:
@@ -77,6 +77,7 @@ class SynchronisedBatchNorm(nn.Module):
         if not self.training:
             out: Tensor = norm(x)
             return out
+        dtype, x = x.dtype, x.float()  # sums of half the bits are no statistics
         over, shape = [0, *range(2, x.ndim)], [1, -1] + [1] * (x.ndim - 2)
         count = torch.tensor([x.numel() / x.shape[1]], dtype=x.dtype, device=x.device)
         sums = _differentiable_sum(torch.cat([x.sum(over), count]))
@@ -86,7 +87,7 @@ class SynchronisedBatchNorm(nn.Module):
         variance = _differentiable_sum((centred * centred).sum(over)) / total
         self._track(mean.detach(), variance.detach() * (total / (total - 1)))
         out = centred * torch.rsqrt(variance + norm.eps).view(shape)
-        return out * norm.weight.view(shape) + norm.bias.view(shape)
+        return (out * norm.weight.view(shape) + norm.bias.view(shape)).to(dtype)
 
     def _track(self, mean: Tensor, variance: Tensor) -> None:
         norm = self.norm

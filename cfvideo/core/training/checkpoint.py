@@ -49,7 +49,7 @@ class Checkpoints:
 
     def best(self) -> Path | None:
         """The one with the lowest training loss; the latest of equals."""
-        scored = [(load_header(path)["recent_loss"], path) for path in self.files()]
+        scored = [(_recent_loss(path), path) for path in self.files()]
         known = [(loss, path) for loss, path in scored if loss is not None]
         return min(reversed(known), key=lambda pair: pair[0])[1] if known else None
 
@@ -87,11 +87,22 @@ class Checkpoints:
         for path in reversed(self.files()):
             try:
                 load_tensors(path)
-            except IntegrityError:
+            except IntegrityError as error:
+                if isinstance(error.__cause__, OSError):  # the disk's trouble, perhaps a passing one, not the file's
+                    raise
                 path.unlink()
                 continue
             return path.name
         return None
+
+
+def _recent_loss(path: Path) -> float | None:
+    """None where there is none, or the file is damaged."""
+    try:
+        loss: float | None = load_header(path)["recent_loss"]
+    except IntegrityError:
+        return None
+    return loss
 
 
 def _with_prefix(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from cfvideo.core import tensors
+from cfvideo.core.errors import IntegrityError
 from cfvideo.core.training.checkpoint import Checkpoints, Progress
 from cfvideo.core.training.optimizer import make_optimizer
 from tests.core.training.networks import network
@@ -55,3 +57,25 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path, damage
 def test_nothing_saved_is_a_fresh_start(tmp_path: Path) -> None:
     net = network()
     assert Checkpoints(tmp_path).restore(net, _optimizer(net)) == Progress()
+
+
+def test_a_damaged_older_checkpoint_stops_nothing(tmp_path: Path) -> None:
+    kept = _saved(tmp_path, [1.0, 2.0])
+    kept.files()[0].write_bytes(b"cut")
+    net = network()
+    kept.save(net, _optimizer(net), Progress(samples=30, recent_loss=3.0))
+    assert kept.best() is not None
+    assert int(kept.best().stem.split("-")[1]) == 20
+
+
+def test_trouble_of_the_disk_deletes_no_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = _saved(tmp_path, [1.0, 2.0])
+
+    def failing(path: Path, **_: object) -> None:
+        raise OSError(116, "Stale file handle")
+
+    monkeypatch.setattr(tensors, "safe_open", failing)
+    net = network()
+    with pytest.raises(IntegrityError, match="Stale"):
+        kept.restore(net, _optimizer(net))
+    assert len(kept.files()) == 2
