@@ -55,6 +55,7 @@ class Context:
         """What stands for a data set in fingerprints."""
         return self.data.identity_of(index)
 
+    @lru_cache(maxsize=4)  # noqa: B019  # as `_shape`: several stages of a seed hold them, 4 bytes a row
     def labels(self, which: str, seed: int) -> NDArray[np.int32]:
         """int32 [N]: the one label per row of d_pre or d_cf that is learned; -1: none. Of several labels one is picked
         for good (paper, supplement C); synthetic noise, where asked for, is part of them."""

@@ -27,10 +27,10 @@ from cfvideo.core.training.budget import Budget
 from cfvideo.core.training.checkpoint import Checkpoints, Progress
 from cfvideo.core.training.feeding import Feed
 from cfvideo.core.training.objectives import Items, Network, Objective
-from cfvideo.core.training.optimizer import parameters_of, scale_gradients, sum_gradients
+from cfvideo.core.training.optimizer import clipped, parameters_of, scale_gradients, sum_gradients
 from cfvideo.core.training.precision import autocast
 from cfvideo.core.training.sample_order import SampleOrder, Step
-from cfvideo.core.training.tally import Tally, check_finite, clipped
+from cfvideo.core.training.tally import Tally, check_finite
 
 # Journal lines per run: enough for a curve, few enough to read.
 _NUM_JOURNAL_LINES = 50

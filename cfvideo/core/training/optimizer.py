@@ -50,6 +50,11 @@ def scale_gradients(parameters: Sequence[nn.Parameter], factor: float) -> None:
                 parameter.grad.mul_(factor)
 
 
+def clipped(parameters: Sequence[nn.Parameter], largest: float) -> float:
+    """Scale all gradients so that their joint norm is at most `largest`; returns the norm before."""
+    return float(nn.utils.clip_grad_norm_(parameters, largest))
+
+
 def momentum_buffers(optimizer: torch.optim.Optimizer) -> dict[int, torch.Tensor]:
     """Momentum by position of its parameter; none before the first step."""
     buffers = {position: optimizer.state[parameter].get("momentum_buffer")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from cfvideo.core.distributed import current, gathered, sum_over_ranks
+from cfvideo.core.distributed import gathered, sum_over_ranks
 from cfvideo.core.errors import ConfigError, DecodeError
 from cfvideo.core.training.budget import Budget
 from cfvideo.core.training.checkpoint import Checkpoints
@@ -45,8 +44,7 @@ class Tally:
         self.loss_sum, self.right = float(sums[4]), float(sums[5])
         if num_failures:
             own = {str(failure.row): [failure.status, failure.cause] for failure in self.failures}
-            found = gathered(own) if current().size > 1 else [own]
-            self.bad_rows = {row: (why[0], why[1]) for rank in found for row, why in rank.items()}
+            self.bad_rows = {row: (why[0], why[1]) for rank in gathered(own) for row, why in rank.items()}
 
 
 def check_finite(value: float, what: str, samples: int, budget: Budget, checkpoints: Checkpoints) -> None:
@@ -57,8 +55,3 @@ def check_finite(value: float, what: str, samples: int, budget: Budget, checkpoi
     kept = f"; the checkpoint with the lowest loss is {best}" if best else ""
     raise ConfigError(f"training diverged in the step after {samples} samples: {what} is {value}; lower SOLVER.BASE_LR "
                       f"({budget.base_lr}) or raise SOLVER.WARMUP_SAMPLES ({budget.warmup_samples}){kept}")
-
-
-def clipped(parameters: Sequence[nn.Parameter], largest: float) -> float:
-    """Scale all gradients so that their joint norm is at most `largest`; returns the norm before."""
-    return float(nn.utils.clip_grad_norm_(parameters, largest))
