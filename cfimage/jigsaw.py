@@ -51,5 +51,5 @@ class JigsawNetwork(nn.Module):
     def forward(self, patches: Tensor) -> Tensor:
         """patches [B, 9, 3, P, P], in the order that is asked for -> logits [B, num_classes]."""
         projected: Tensor = self.project(self.trunk(patches.flatten(0, 1)))
-        logits: Tensor = self.fc(projected.reshape(len(patches), -1))
+        logits: Tensor = self.fc(projected.reshape(len(patches), self.fc.in_features))
         return logits

@@ -70,7 +70,7 @@ class TemporalConv(nn.Conv3d):
         b, c, t, h, w = x.shape
         flat = x.permute(0, 2, 3, 4, 1).reshape(b, t, h * w, c).permute(0, 3, 1, 2)
         out = F.conv2d(flat, self.weight.squeeze(4), None, (self.stride[0], 1), (1, 0))
-        return out.permute(0, 2, 3, 1).reshape(b, -1, h, w, out.shape[1]).permute(0, 4, 1, 2, 3)
+        return out.permute(0, 2, 3, 1).reshape(b, out.shape[2], h, w, out.shape[1]).permute(0, 4, 1, 2, 3)
 
 
 class ChannelsLastBatchNorm(nn.BatchNorm3d):
