@@ -27,9 +27,11 @@ def _task(network: NetworkSpec) -> dict[str, str]:
     return {} if network.task == "labels" else {"task": network.task}
 
 
-def recipe(network: NetworkSpec, name: str, seed: int, *, budget_factor: int = 1) -> Recipe:
+def recipe(network: NetworkSpec, name: str, seed: int, *, solver_key: str = "", fewest_items: int = 1,
+           budget_factor: int = 1) -> Recipe:
     """What the training stages need of a NetworkSpec. N_cf draws its own weights and order: it is from scratch.
 
+    solver_key: where the config has its solver, for messages. fewest_items: that its batch norms need at a time.
     budget_factor: trains so many times as long, with the schedule stretched to it (the paper's N_pre 2x).
     """
     solver = network.solver
@@ -38,7 +40,8 @@ def recipe(network: NetworkSpec, name: str, seed: int, *, budget_factor: int = 1
     return Recipe(architecture=architecture(network), view=view(network),
                   budget=budget_from(solver, budget_factor), optimizer=optimizer, seed=derived_seed(seed, name),
                   clip_gradient=solver.clip_gradient, sync_batch_norm=solver.sync_batch_norm,
-                  precision=solver.precision, memory_format=solver.memory_format, compile=solver.compile)
+                  precision=solver.precision, memory_format=solver.memory_format, compile=solver.compile,
+                  solver_key=solver_key, fewest_items=fewest_items)
 
 
 def budget_from(solver: SolverSpec, factor: int = 1) -> Budget:

@@ -35,9 +35,13 @@ def launch(program: str, size: int, *arguments: str) -> list[subprocess.Complete
     processes = [subprocess.Popen([sys.executable, "-c", program, *arguments], text=True, stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, env=environment(**one)) for one in group(size)]
     done = []
-    for process in processes:
-        out, err = process.communicate(timeout=240)
-        done.append(subprocess.CompletedProcess(process.args, process.returncode, out, err))
+    try:
+        for process in processes:
+            out, err = process.communicate(timeout=240)
+            done.append(subprocess.CompletedProcess(process.args, process.returncode, out, err))
+    finally:
+        for process in processes:
+            process.kill()
     return done
 
 

@@ -21,6 +21,7 @@ from cfvideo.core.errors import ConfigError
 from cfvideo.core.flops import forward_flops
 from cfvideo.core.index import Index
 from cfvideo.core.label_space import noisy
+from cfvideo.core.norms import fewest_items
 from cfvideo.core.pipeline.imported import Imported, imported
 from cfvideo.core.recipes import architecture, view
 from cfvideo.core.records import Modality, Reading
@@ -123,10 +124,14 @@ class Context:
         """FLOPs of one sample's forward pass."""
         return self._shape(self.key(name), name)[1]
 
+    def fewest_items(self, name: str) -> int:
+        """Items that must go through the network together in training: 2 where a batch norm's map is one pixel."""
+        return self._shape(self.key(name), name)[2]
+
     @lru_cache(maxsize=16)  # noqa: B019  # lives as long as the context, which is as long as the run
-    def _shape(self, _key: str, name: str) -> tuple[int, int]:
-        built = self._shapes_only(name)
-        return built.feature_dim, forward_flops(built, self.modality.sample_shape(self.view(name)))
+    def _shape(self, _key: str, name: str) -> tuple[int, int, int]:
+        built, shape = self._shapes_only(name), self.modality.sample_shape(self.view(name))
+        return built.feature_dim, forward_flops(built, shape), fewest_items(cast(nn.Module, built), shape)
 
     @lru_cache(maxsize=64)  # noqa: B019  # as above
     def layer_dims(self, name: str, layers: tuple[str, ...]) -> Mapping[str, int]:

@@ -7,7 +7,8 @@ from functools import partial
 
 from cfvideo.core.flops import TRAINING_FACTOR
 from cfvideo.core.pipeline.context import Context
-from cfvideo.core.pipeline.training import TRAIN_VERSION, solver_keys
+from cfvideo.core.pipeline.solver_keys import solver_keys
+from cfvideo.core.pipeline.training import TRAIN_VERSION
 from cfvideo.core.pipeline.transfer import score_stage
 from cfvideo.core.recipes import recipe
 from cfvideo.core.stage import Cost, Stage, Workspace
@@ -27,9 +28,9 @@ def finetune_stages(context: Context, seed: int, name: str, network: Stage, targ
         return LabelObjective([train.picked_labels(seed)], [len(train.label_names)])
 
     spec = dataclasses.replace(context.network(name), solver=solver)
-    own = dataclasses.replace(recipe(spec, "finetune", seed), architecture=context.architecture(name),
-                              view=context.view(name))
-    keys = {**context.view_keys(name), **solver_keys(context, solver, "FINETUNE.SOLVER"), **context.common,
+    drawn = recipe(spec, "finetune", seed, solver_key="FINETUNE.SOLVER", fewest_items=context.fewest_items(name))
+    own = dataclasses.replace(drawn, architecture=context.architecture(name), view=context.view(name))
+    keys = {**context.view_keys(name), **solver_keys(context, name, solver, "FINETUNE.SOLVER"), **context.common,
             **context.identity_of(train), "SEED": seed}
     run = partial(run_train, modality=context.modality, index=train, recipe=own, reading=context.reading,
                   objective_of=objective_of, max_bad_share=context.spec.data.max_bad_share, device=context.device,

@@ -9,16 +9,15 @@ from typing import Any, cast
 from torch import nn
 
 from cfvideo.core.config import flatten
-from cfvideo.core.distributed import current
 from cfvideo.core.errors import ConfigError
 from cfvideo.core.features import FeatureStore
 from cfvideo.core.flops import TRAINING_FACTOR
 from cfvideo.core.index import Index
 from cfvideo.core.network_file import FILE_NAME, load_network
 from cfvideo.core.pipeline.context import Context
+from cfvideo.core.pipeline.solver_keys import solver_keys
 from cfvideo.core.pseudo_labels import PseudoLabels
 from cfvideo.core.recipes import recipe
-from cfvideo.core.specs import SolverSpec
 from cfvideo.core.stage import Cost, Stage, Workspace
 from cfvideo.core.stages.cluster import LABELS
 from cfvideo.core.stages.train import run_imported, run_train, run_untrained
@@ -29,10 +28,9 @@ from cfvideo.core.training.objectives import (
     PretextObjective,
     RegressionObjective,
 )
-from cfvideo.core.training.precision import check_precision
 
 # Raised when equal keys give other bytes.
-TRAIN_VERSION = 2
+TRAIN_VERSION = 3
 
 
 def untrained_stage(context: Context, seed: int) -> Stage:
@@ -104,27 +102,19 @@ def regression_stage(context: Context, seed: int, features: Stage) -> Stage:
     return _train(context, seed, "regression", "train_cf", index, {"features": features}, objective_of)
 
 
-def solver_keys(context: Context, solver: SolverSpec, key: str) -> dict[str, Any]:
-    """Keys of a training; ConfigError where its number format is not to be had here. What one batch norm sees decides
-    a result, how many processes share a step does not."""
-    check_precision(solver.precision, context.device, f"{key}.PRECISION")
-    normed_together = solver.micro_batch_size or -(-solver.batch_size // current().size)
-    return {**flatten(solver, key, neutral=False), f"{key}.MICRO_BATCH_SIZE": normed_together}
-
-
 def _train(context: Context, seed: int, name: str, stage_name: str, index: Index, inputs: Mapping[str, Stage],
            objective_of: Callable[[Workspace], Objective], *, factor: int = 1,
            extra_keys: Mapping[str, Any] | None = None, extra_flops: int = 0) -> Stage:
     network, key = context.network(name), context.key(name)
     samples = factor * network.solver.max_samples
     keys = {**flatten(network, key, neutral=False), **context.common, **context.identity_of(index), "SEED": seed,
-            **solver_keys(context, network.solver, f"{key}.SOLVER"), f"{key}.SOLVER.MAX_SAMPLES": samples,
-            **(extra_keys or {})}
+            **solver_keys(context, name, network.solver, f"{key}.SOLVER", factor), **(extra_keys or {})}
     # N_pre 2x is N_pre for longer; all that are of N_CF's architecture start from the same weights.
     drawn_as = name if key.startswith("MORE") else key.lower()
     run = partial(run_train, modality=context.modality, index=index, reading=context.reading, device=context.device,
-                  recipe=recipe(network, drawn_as, seed, budget_factor=factor), objective_of=objective_of,
-                  max_bad_share=context.spec.data.max_bad_share)
+                  recipe=recipe(network, drawn_as, seed, budget_factor=factor, solver_key=f"{key}.SOLVER",
+                                fewest_items=context.fewest_items(name)),
+                  objective_of=objective_of, max_bad_share=context.spec.data.max_bad_share)
     cost = Cost(samples, float(samples * (TRAINING_FACTOR * context.clip_flops(name) + extra_flops)))
     return Stage(stage_name, f"seed {seed}: {name}", keys, inputs, run, cost, {"seed": seed, "network": name},
                  version=TRAIN_VERSION, by_all=True)

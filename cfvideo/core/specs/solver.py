@@ -13,9 +13,9 @@ class SolverSpec:
 
     max_samples: int = knob(490_000_000, "training budget: samples processed (paper, videos: 490 M)", low=1)
     batch_size: int = knob(768, "samples per step over all processes (paper: 128 GPUs x 6)", low=1)
-    micro_batch_size: int = knob(0, "samples that go through the network together, and that one batch norm sees "
-                                 "(paper: 6 a GPU); a step is cut into so many parts, shared out over the processes, "
-                                 "and its gradients are summed. 0: each process's share of BATCH_SIZE at once", low=0)
+    micro_batch_size: int = knob(0, "most samples that go through the network together, and that one batch norm sees "
+                                 "(paper: 6 a GPU); a step is cut into the fewest even parts, shared out over the "
+                                 "processes, and its gradients are summed. 0: a process's share of BATCH_SIZE", low=0)
     base_lr: float = knob(0.192, "learning rate at BASE_BATCH_SIZE, scaled linearly to BATCH_SIZE "
                           "(0.192 at 768: after the paper's [20], not verified)", low=0.0)
     base_batch_size: int = knob(768, "batch size that BASE_LR is meant for", low=1)
@@ -32,7 +32,8 @@ class SolverSpec:
     weight_decay: float = knob(1e-4, "L2 penalty on weights", low=0.0)
     decay_batch_norm: bool = knob(False, "the penalty holds for batch norms and biases too")
     clip_gradient: float = knob(0.0, "largest norm of a step's gradient, cut down to it where larger; 0: any", low=0.0)
-    sync_batch_norm: bool = knob(False, "batch norm over the samples of all processes (paper: each GPU by itself)")
+    sync_batch_norm: bool = knob(False, "batch norm over the samples of all processes, without MICRO_BATCH_SIZE (paper: each "
+                                 "GPU by itself)")
     precision: str = knob("fp32", "bf16: forward passes in bfloat16, where the GPU or CPU computes in it",
                           choices=("fp32", "bf16"))
     memory_format: str = knob("contiguous", "layout of convolution weights; channels_last suits ResNets on CPUs and "

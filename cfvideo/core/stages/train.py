@@ -27,6 +27,7 @@ from cfvideo.core.stage import Workspace
 from cfvideo.core.tensors import load_header
 from cfvideo.core.training.batch_norm import synchronised, unsynchronised
 from cfvideo.core.training.budget import Budget
+from cfvideo.core.training.complaints import Complaints
 from cfvideo.core.training.fit import Trainer
 from cfvideo.core.training.objectives import Network, Objective
 from cfvideo.core.training.optimizer import make_optimizer
@@ -38,7 +39,10 @@ _NUM_MEMORY_ROWS = 2_000
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to train and how: architecture and view as the modality takes them; the rest are fields of SolverSpec."""
+    """What to train and how: architecture and view as the modality takes them; the rest are fields of SolverSpec.
+
+    solver_key: where the config has them, for messages. fewest_items: that the network's batch norms need at a time.
+    """
 
     architecture: Mapping[str, Any]
     view: Mapping[str, Any]
@@ -50,6 +54,8 @@ class Recipe:
     precision: str = "fp32"
     memory_format: str = "contiguous"
     compile: bool = False
+    solver_key: str = ""
+    fewest_items: int = 1
 
 
 def new_network(modality: Modality, recipe: Recipe, num_classes: int) -> Backbone:
@@ -92,9 +98,10 @@ def run_train(work: Workspace, *, modality: Modality, index: Index, recipe: Reci
     trainer = Trainer(
         network=module, compute=_compute(module, recipe), optimizer=make_optimizer(module, **recipe.optimizer),
         objective=objective, budget=recipe.budget, order=_order(rows, recipe), device=device,
-        batches=_batches(modality, index, recipe, reading), max_bad_rows=int(max_bad_share * len(rows)),
+        batches=_batches(modality, index, recipe, reading), item_shape=modality.sample_shape(recipe.view),
+        complaints=Complaints(work.title, recipe.solver_key, index.name_of), max_bad_share=max_bad_share,
         folder=work.folder, scratch=work.scratch, events=work.events, precision=recipe.precision,
-        clip_gradient=recipe.clip_gradient)
+        fewest_items=recipe.fewest_items, clip_gradient=recipe.clip_gradient)
     with work.screen.task(work.title, recipe.budget.max_samples, "samples") as task:
         progress = trainer.run(task=task, stop=work.stop)
     unsynchronised(module)

@@ -52,11 +52,14 @@ class RunningStatistics:
             total.add_(buffer)
 
     def end_step(self, num_parts: int) -> None:
-        """running = (1 - momentum) running + momentum * mean over the `num_parts` parts of all processes."""
+        """running = (1 - momentum) running + momentum * mean over the `num_parts` parts of all processes; of none, it
+        stays."""
+        if not num_parts:
+            return
         sum_tensors_over_ranks(self._sums)
         momenta = [momentum for momentum in self._momentum for _ in range(2)]
         for buffer, before, total, momentum in zip(self._buffers(), self._before, self._sums, momenta, strict=True):
-            buffer.copy_(before if num_parts == 0 else before.lerp(total / num_parts, momentum))
+            buffer.copy_(before.lerp(total / num_parts, momentum))
         for counter, count in zip(self._counters(), self._counts, strict=True):
             counter.copy_(count + 1)
 
@@ -64,7 +67,8 @@ class RunningStatistics:
 class SynchronisedBatchNorm(nn.Module):
     """Batch norm over the items of all processes; the same parameters and buffers as the norm that it replaces.
 
-    torch's SyncBatchNorm refuses CPUs; this one runs on both. All processes must call it equally often.
+    torch's SyncBatchNorm refuses CPUs; this one runs on both. All processes must call it equally often, forward and
+    backward; one without an item does so with a batch of 0.
     """
 
     def __init__(self, norm: _BatchNorm) -> None:
@@ -110,6 +114,11 @@ def synchronised(network: nn.Module) -> None:
         for name, child in list(parent.named_children()):
             if isinstance(child, _BatchNorm):
                 setattr(parent, name, SynchronisedBatchNorm(child))
+
+
+def is_synchronised(network: nn.Module) -> bool:
+    """Whether its batch norms wait for all processes, so that each must run as many passes as the others."""
+    return any(isinstance(module, SynchronisedBatchNorm) for module in network.modules())
 
 
 def unsynchronised(network: nn.Module) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
+import numpy as np
 import torch
 
 from cfvideo.core.records import Batch
@@ -68,3 +69,9 @@ class Feed:
         with torch.cuda.stream(self._stream):
             held = batch.data if batch.data.is_cuda else batch.data.pin_memory()
             return batch, held.to(self._device, non_blocking=True)
+
+
+def empty_batch(item_shape: tuple[int, ...], device: torch.device) -> tuple[Batch, torch.Tensor]:
+    """What a Feed gives, of no items."""
+    none, data = np.empty(0, np.int64), torch.zeros((0, *item_shape), device=device)
+    return Batch(none, none, data, np.empty(0, np.bool_), targets=none), data

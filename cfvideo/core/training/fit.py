@@ -3,7 +3,7 @@
 The budget is a number of samples, as in the paper; epochs follow from it. What is read when, and at which learning
 rate, is a function of the sample count alone, so a restart from any checkpoint goes the same way. Every process holds
 the whole network and computes its parts of each step; gradients are summed over parts and processes, so that a step
-is the same sum however it was shared out.
+is the same sum however it was shared out. Whatever ends a run is a sum too, so that all processes end together.
 """
 
 from __future__ import annotations
@@ -12,25 +12,27 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cfvideo.core.distributed import current
-from cfvideo.core.errors import TooManyBadSamples
+from cfvideo.core.distributed import current, sum_over_ranks
 from cfvideo.core.faults import fault_point
 from cfvideo.core.interrupt import StopRequest
 from cfvideo.core.journal import METRICS, Journal
 from cfvideo.core.records import Batch, Draws
 from cfvideo.core.screen import Task
-from cfvideo.core.training.batch_norm import RunningStatistics
+from cfvideo.core.training.batch_norm import RunningStatistics, is_synchronised
 from cfvideo.core.training.budget import Budget
 from cfvideo.core.training.checkpoint import Checkpoints, Progress
-from cfvideo.core.training.feeding import Feed
+from cfvideo.core.training.complaints import Complaints
+from cfvideo.core.training.feeding import Feed, empty_batch
 from cfvideo.core.training.objectives import Items, Network, Objective
-from cfvideo.core.training.optimizer import clipped, parameters_of, scale_gradients, sum_gradients
+from cfvideo.core.training.optimizer import gradient_norm, parameters_of, scale_gradients, sum_gradients
+from cfvideo.core.training.parts import can_learn
 from cfvideo.core.training.precision import autocast
 from cfvideo.core.training.sample_order import SampleOrder, Step
-from cfvideo.core.training.tally import Tally, check_finite
+from cfvideo.core.training.tally import Tally
 
 # Journal lines per run: enough for a curve, few enough to read.
 _NUM_JOURNAL_LINES = 50
@@ -42,8 +44,9 @@ class Trainer:
 
     network: initialised, on the device; trained in place. compute: what runs the forward pass (the network itself, or
     its compiled twin). optimizer: over the network's parameters. order: which rows each step reads. batches: from an
-    iterator of draws to one batch each. max_bad_rows: more distinct undecodable rows than this end the run. folder:
-    gets metrics.jsonl. scratch: holds checkpoints. clip_gradient: largest norm of all gradients together; 0: any.
+    iterator of draws to one batch each. item_shape: of one item of their data. max_bad_share: a larger share of
+    undecodable rows ends the run. folder: gets metrics.jsonl. scratch: holds checkpoints. fewest_items: parts of fewer
+    cannot be normalised and sit out. clip_gradient: largest norm of all gradients together; 0: any.
     """
 
     network: nn.Module
@@ -53,17 +56,22 @@ class Trainer:
     budget: Budget
     order: SampleOrder
     batches: Callable[[Iterator[Draws]], Iterator[Batch]]
-    max_bad_rows: int
+    item_shape: tuple[int, ...]
+    complaints: Complaints
+    max_bad_share: float
     folder: Path
     scratch: Path
     events: Path | None
     device: torch.device
     precision: str = "fp32"
+    fewest_items: int = 1
     clip_gradient: float = 0.0
     checkpoints: Checkpoints = field(init=False)
+    synchronised: bool = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "checkpoints", Checkpoints(self.scratch))
+        object.__setattr__(self, "synchronised", is_synchronised(self.network))
 
     def run(self, *, task: Task, stop: StopRequest) -> Progress:
         """Train from the newest checkpoint to the end of the budget."""
@@ -115,8 +123,7 @@ class Trainer:
         if running is not None:
             running.begin_step()
         tally = Tally(self.device)
-        for _ in step.parts:
-            batch, data = next(feed)
+        for batch, data in self._own(step, feed):
             self._part(batch, data, step, tally, running)
         tally.share(stop.signal_name is not None)
         if running is not None:
@@ -124,11 +131,20 @@ class Trainer:
         self._update(step, tally)
         return tally
 
+    def _own(self, step: Step, feed: Feed) -> Iterator[tuple[Batch, Tensor]]:
+        """This process's parts; an empty one where it has none and others' batch norms wait for it."""
+        for _ in step.parts:
+            yield next(feed)
+        if self.synchronised and not step.parts:
+            yield empty_batch(self.item_shape, self.device)
+
     def _part(self, batch: Batch, data: Tensor, step: Step, tally: Tally, running: RunningStatistics | None) -> None:
-        """One micro-batch's gradients; invalid items would enter batch norm's statistics as zeros, and a single one
-        that is left of several is no batch to normalise by."""
+        """One micro-batch's gradients; invalid items would enter batch norm's statistics as zeros."""
         tally.failures += batch.failures
-        if batch.valid.sum() < min(2, len(batch)):
+        counts = np.array([batch.valid.sum(), len(batch)], np.int64)
+        if self.synchronised:  # the parts of all processes are one
+            sum_over_ranks(counts)
+        if not can_learn(int(counts[0]), int(counts[1]), self.fewest_items):
             return
         if not batch.valid.all():
             data = data[torch.from_numpy(batch.valid).to(data.device)]
@@ -141,24 +157,27 @@ class Trainer:
         tally.add(loss.detach(), right, int(batch.valid.sum()))
 
     def _update(self, step: Step, tally: Tally) -> None:
+        """One step of the optimiser; loss and gradients are sums over all processes, so that all stop where one does
+        not know a number any more."""
         if not tally.seen:
             return
-        check_finite(tally.loss_sum, "the loss", step.start, self.budget, self.checkpoints)
+        self._check_finite(tally.loss_sum, "the loss", step)
         parameters = parameters_of(self.optimizer)
         sum_gradients(parameters)
         scale_gradients(parameters, step.num_items / tally.seen)
-        if self.clip_gradient:
-            norm = clipped(parameters, self.clip_gradient)
-            check_finite(norm, "the gradient's norm", step.start, self.budget, self.checkpoints)
+        norm = gradient_norm(parameters)
+        self._check_finite(norm, "the gradient's norm", step)
+        if norm > self.clip_gradient > 0:
+            scale_gradients(parameters, self.clip_gradient / norm)
         self.optimizer.step()
+
+    def _check_finite(self, value: float, what: str, step: Step) -> None:
+        self.complaints.check_finite(value, what, step.start, self.budget, self.checkpoints)
 
     def _account(self, step: Step, tally: Tally, progress: Progress, journal: Journal | None) -> None:
         """Book what the step did; a journal line at fixed sample counts, averaging since the line before."""
         progress.bad_rows |= tally.bad_rows
-        if len(progress.bad_rows) > self.max_bad_rows:
-            row, why = list(progress.bad_rows.items())[-1]
-            raise TooManyBadSamples(f"{len(progress.bad_rows)} rows are undecodable, more than DATA.MAX_BAD_SHARE "
-                                    f"allows ({self.max_bad_rows}); last: row {row}: {': '.join(why)}")
+        self.complaints.check_bad_rows(progress.bad_rows, len(self.order.rows), self.max_bad_share)
         progress.samples += step.num_items
         progress.loss_sum += tally.loss_sum
         progress.right += tally.right

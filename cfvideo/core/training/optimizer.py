@@ -50,9 +50,9 @@ def scale_gradients(parameters: Sequence[nn.Parameter], factor: float) -> None:
                 parameter.grad.mul_(factor)
 
 
-def clipped(parameters: Sequence[nn.Parameter], largest: float) -> float:
-    """Scale all gradients so that their joint norm is at most `largest`; returns the norm before."""
-    return float(nn.utils.clip_grad_norm_(parameters, largest))
+def gradient_norm(parameters: Sequence[nn.Parameter]) -> float:
+    """The joint norm of all gradients; not finite where one of them is not."""
+    return float(nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None]))
 
 
 def momentum_buffers(optimizer: torch.optim.Optimizer) -> dict[int, torch.Tensor]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from cfvideo.core.distributed import Ranks
 from cfvideo.core.records import Draws
 from cfvideo.core.splitmix import splitmix64
+from cfvideo.core.training.parts import cut, largest_part
 
 _ROUNDS = 6
 
@@ -58,8 +59,8 @@ class SampleOrder:
     """What each step reads, up to `max_samples`; the last step may be smaller.
 
     rows: int64 [N], the rows that have a label. Every epoch visits each once; a step may straddle two epochs. A step
-    is the same whatever the number of processes; so are its parts where `micro_batch_size` is given. Where it is 0,
-    each process's share of the step is one part.
+    is the same whatever the number of processes; so are its parts where `micro_batch_size` is given. Where it is 0, a
+    process has one part or none (`parts.py`).
     """
 
     rows: NDArray[np.int64]
@@ -71,19 +72,12 @@ class SampleOrder:
 
     def steps(self, start: int = 0) -> Iterator[Step]:
         """The steps from sample `start` on."""
+        largest = largest_part(self.batch_size, self.micro_batch_size, self.ranks.size)
         for begin in range(start, self.max_samples, self.batch_size):
             counter = np.arange(begin, min(begin + self.batch_size, self.max_samples), dtype=np.int64)
-            bounds = self._bounds(len(counter))
-            yield Step(begin, len(counter), tuple(self._draws(counter[low:high]) for low, high in bounds))
-
-    def _bounds(self, num_items: int) -> list[tuple[int, int]]:
-        """Half-open ranges of this process's parts in a step of `num_items`."""
-        if not self.micro_batch_size:
-            low, high = self.ranks.share(num_items)
-            return [(low, high)] if high > low else []
-        edges = [*range(0, num_items, self.micro_batch_size), num_items]
-        first, last = self.ranks.share(len(edges) - 1)
-        return list(zip(edges[first:last], edges[first + 1:last + 1], strict=True))
+            parts = cut(len(counter), largest)
+            first, last = self.ranks.share(len(parts))
+            yield Step(begin, len(counter), tuple(self._draws(counter[low:high]) for low, high in parts[first:last]))
 
     def _draws(self, counter: NDArray[np.int64]) -> Draws:
         epochs, positions = np.divmod(counter, len(self.rows))

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from cfvideo.core.distributed import gathered, sum_over_ranks
-from cfvideo.core.errors import ConfigError, DecodeError
-from cfvideo.core.training.budget import Budget
-from cfvideo.core.training.checkpoint import Checkpoints
+from cfvideo.core.errors import DecodeError
 
 
 class Tally:
     """Sums of one step: this process's until `share`, everybody's afterwards.
 
-    seen: valid items. num_parts: parts with a valid item. stops: processes that were asked to stop.
+    seen: valid items. num_parts: parts that took part. stops: processes that were asked to stop.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -45,13 +41,3 @@ class Tally:
         if num_failures:
             own = {str(failure.row): [failure.status, failure.cause] for failure in self.failures}
             self.bad_rows = {row: (why[0], why[1]) for rank in gathered(own) for row, why in rank.items()}
-
-
-def check_finite(value: float, what: str, samples: int, budget: Budget, checkpoints: Checkpoints) -> None:
-    """ConfigError where training diverged; called before the weights are touched."""
-    if math.isfinite(value):
-        return
-    best = checkpoints.best()
-    kept = f"; the checkpoint with the lowest loss is {best}" if best else ""
-    raise ConfigError(f"training diverged in the step after {samples} samples: {what} is {value}; lower SOLVER.BASE_LR "
-                      f"({budget.base_lr}) or raise SOLVER.WARMUP_SAMPLES ({budget.warmup_samples}){kept}")

@@ -16,8 +16,9 @@ from cfvideo.core.records import Batch, Draws
 from cfvideo.core.screen import Screen
 from cfvideo.core.training.budget import Budget
 from cfvideo.core.training.checkpoint import Progress
+from cfvideo.core.training.complaints import Complaints
 from cfvideo.core.training.fit import Trainer
-from cfvideo.core.training.objectives import LabelObjective, Objective
+from cfvideo.core.training.objectives import Items, LabelObjective, Network, Objective
 from cfvideo.core.training.optimizer import make_optimizer
 from cfvideo.core.training.sample_order import SampleOrder
 
@@ -63,8 +64,21 @@ def budget(**changes: object) -> Budget:
     return Budget(**{**values, **changes})  # type: ignore[arg-type]
 
 
+class Cliff(LabelObjective):
+    """The same loss with a gradient that is not a number at one row: the root of 0 is 0, its slope is infinite."""
+
+    def __init__(self, row: int) -> None:
+        super().__init__([LABELS], [NUM_CLASSES])
+        self.row = row
+
+    def __call__(self, network: Network, data: torch.Tensor, items: Items) -> tuple[torch.Tensor, torch.Tensor]:
+        logits = network(data)
+        loss, right = super().__call__(lambda _: logits, data, items)
+        return loss + (logits[items.rows == self.row].sum() * 0).sqrt(), right
+
+
 def trainer(folder: Path, *, net: nn.Module, plan: Budget, objective: Objective | None = None, ranks: Ranks = ALONE,
-            bad: frozenset[int] = frozenset(), scale: float = 1.0, clip: float = 0.0) -> Trainer:
+            bad: frozenset[int] = frozenset(), scale: float = 1.0, clip: float = 0.0, fewest: int = 1) -> Trainer:
     """A Trainer over the rows above."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "scratch").mkdir(exist_ok=True)
@@ -72,8 +86,10 @@ def trainer(folder: Path, *, net: nn.Module, plan: Budget, objective: Objective 
     optimizer = make_optimizer(net, momentum=0.9, nesterov=True, weight_decay=1e-3, decay_batch_norm=False)
     order = SampleOrder(wanted.rows, plan.batch_size, plan.max_samples, 5, plan.micro_batch_size, ranks)
     return Trainer(network=net, compute=net, optimizer=optimizer, objective=wanted, budget=plan, order=order,
-                   batches=lambda draws: batches(draws, bad, scale), max_bad_rows=len(bad), folder=folder,
-                   scratch=folder / "scratch", events=None, device=torch.device("cpu"), clip_gradient=clip)
+                   batches=lambda draws: batches(draws, bad, scale), item_shape=(4,),
+                   complaints=Complaints("pretrain toy", "N_PRE.SOLVER", "video {}".format), max_bad_share=1.0,
+                   folder=folder, scratch=folder / "scratch", events=None, device=torch.device("cpu"),
+                   fewest_items=fewest, clip_gradient=clip)
 
 
 def train(one: Trainer) -> Progress:

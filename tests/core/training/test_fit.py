@@ -13,7 +13,7 @@ from cfvideo.core.errors import ConfigError, TooManyBadSamples
 from cfvideo.core.journal import read_journal
 from cfvideo.core.training.fit import Trainer
 from cfvideo.core.training.optimizer import parameters_of
-from tests.core.training.networks import LABELS, NUM_CLASSES, budget, features, network, train, trainer
+from tests.core.training.networks import LABELS, NUM_CLASSES, Cliff, budget, features, network, train, trainer
 
 
 def _trained(folder: Path, **options: object) -> dict[str, torch.Tensor]:
@@ -89,17 +89,42 @@ def test_undecodable_rows_take_no_part(tmp_path: Path) -> None:
 def test_too_many_bad_rows_end_the_run(tmp_path: Path) -> None:
     net = network()
     one = trainer(tmp_path, net=net, plan=budget(), bad=frozenset(range(9)))
-    object.__setattr__(one, "max_bad_rows", 2)
-    with pytest.raises(TooManyBadSamples, match=r"\d rows are undecodable, .* allows \(2\); last: row \d: undecodable"):
+    object.__setattr__(one, "max_bad_share", 0.05)
+    said = (r"^pretrain toy: \d of 40 rows are undecodable, more than DATA.MAX_BAD_SHARE = 0.05 allows; "
+            r"last: row (\d): video \1: undecodable")
+    with pytest.raises(TooManyBadSamples, match=said):
         train(one)
 
 
 def test_divergence_stops_before_the_weights_are_touched(tmp_path: Path) -> None:
     net = network(norm=False)
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    with pytest.raises(ConfigError, match="diverged in the step after 0 samples: the loss is nan"):
+    said = (r"^pretrain toy: training diverged in the step after 0 samples: the loss is nan; lower "
+            r"N_PRE.SOLVER.BASE_LR \(0.1\), raise N_PRE.SOLVER.WARMUP_SAMPLES \(0\) or set N_PRE.SOLVER.CLIP_GRADIENT")
+    with pytest.raises(ConfigError, match=said):
         train(trainer(tmp_path, net=net, plan=budget(), scale=float("nan")))
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+@pytest.mark.parametrize("clip", [0.0, 1.0])
+def test_a_gradient_that_is_no_number_stops_before_the_weights_are_touched(tmp_path: Path, clip: float) -> None:
+    """The loss is finite."""
+    net = network(norm=False)
+    one = trainer(tmp_path, net=net, plan=budget(), objective=Cliff(7), clip=clip)
+    with pytest.raises(ConfigError, match=r"^pretrain toy: .* after \d+ samples: the gradient's norm is nan; lower N"):
+        train(one)
+    assert all(torch.isfinite(value).all() for value in net.state_dict().values())
+
+
+def test_a_single_item_at_the_end_of_the_budget_sits_out_where_it_cannot_be_normalised(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        train(trainer(tmp_path / "raw", net=network(), plan=budget(max_samples=25)))
+    nets = [network(), network()]
+    ends = [train(trainer(tmp_path / str(samples), net=net, plan=budget(max_samples=samples, schedule="constant"),
+                          fewest=2)).samples for net, samples in zip(nets, (24, 25), strict=True)]
+    assert ends == [24, 25]
+    for name, value in nets[0].state_dict().items():
+        assert torch.equal(nets[1].state_dict()[name], value), name
 
 
 def test_divergence_names_the_best_checkpoint(tmp_path: Path) -> None:

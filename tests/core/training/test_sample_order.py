@@ -74,4 +74,13 @@ def test_micro_batches_are_cut_alike_whoever_computes_them() -> None:
         return [part.rows.tolist() for together in steps for step in together for part in step.parts]
 
     assert cuts(1) == cuts(2) == cuts(4)
-    assert max(map(len, cuts(1))) == 3
+    assert list(map(len, cuts(1))) == [2, 2] * 5 + [1]
+
+
+def test_without_micro_batches_each_process_has_an_even_part_or_none() -> None:
+    def sizes(size: int, batch_size: int) -> list[list[int]]:
+        orders = [SampleOrder(np.arange(9), batch_size, batch_size, 1, 0, Ranks(rank, size)) for rank in range(size)]
+        return [[len(part.rows) for part in next(order.steps()).parts] for order in orders]
+
+    assert sizes(5, 24) == [[4], [5], [5], [5], [5]]
+    assert sizes(4, 6) == [[], [2], [2], [2]]  # not [1], [2], [1], [2]
