@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from cfvideo.core.errors import Interrupted
+
+# Who stops a whole job (SLURM, Kubernetes) signals torchrun and its processes, and torchrun hands its own signal on to
+# them. 10 s, because it kills what is still there after 30.
+_ONE_WISH_SECONDS = 10.0
 
 
 class StopRequest:
@@ -16,12 +21,19 @@ class StopRequest:
 
     Leaving at once is safe, because every file here is published whole; only the unit in hand is lost.
 
+    Args:
+        one_wish_seconds: signals within this time of the first are that same wish to stop. None: 10 under torchrun,
+            where one wish arrives several times, and 0 elsewhere.
+
     at_once: whether already the first signal leaves, which is right while there is no unit in hand to finish.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, one_wish_seconds: float | None = None) -> None:
         self.signal_name: str | None = None
         self.at_once = True
+        if one_wish_seconds is None:
+            one_wish_seconds = _ONE_WISH_SECONDS if "TORCHELASTIC_RUN_ID" in os.environ else 0.0
+        self._one_wish_seconds, self._first_at = one_wish_seconds, 0.0
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -41,8 +53,10 @@ class StopRequest:
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.signal_name is not None:
-            os._exit(Interrupted.exit_code)
-        self.signal_name = signal.Signals(number).name
+            if time.monotonic() - self._first_at >= self._one_wish_seconds:
+                os._exit(Interrupted.exit_code)
+            return
+        self.signal_name, self._first_at = signal.Signals(number).name, time.monotonic()
         if self.at_once:
             self.check()
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from tests.source_tree import ROOT
 
@@ -52,3 +55,22 @@ def torchrun(size: int, *arguments: str, restarts: int = 0, more: Mapping[str, s
                str(restarts), "--master-port", str(free_port()), "--monitor-interval", "0.1", *arguments]
     return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
                             env=environment(**(more or {})))
+
+
+def workers(process: subprocess.Popen[str]) -> list[int]:
+    """The ids of the processes that torchrun has started and that live; each leads a group of its own."""
+    found = [path.read_text().split() for path in Path(f"/proc/{process.pid}/task").glob("*/children")]
+    return [int(word) for words in found for word in words]
+
+
+@contextmanager
+def killed_at_the_end(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """`process` for the body of a with statement; whatever of it and its workers lives then is killed."""
+    try:
+        yield process
+    finally:
+        for worker in workers(process):
+            with suppress(ProcessLookupError):
+                os.killpg(worker, signal.SIGKILL)
+        process.kill()
+        process.communicate()
