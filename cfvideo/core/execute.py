@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import importlib.metadata
 import platform
+import textwrap
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from cfvideo.core.distributed import current, from_first
+from cfvideo.core.distributed import current, from_first, gathered
 from cfvideo.core.durable import write_bytes
 from cfvideo.core.errors import ConfigError, Interrupted
 from cfvideo.core.failures import check_ceiling
@@ -62,6 +63,38 @@ def select(stages: Sequence[Stage], names: Collection[str], store: Store) -> lis
         raise ConfigError(f"--stages: {stage.name} ({stage.role}) needs {given.name} ({given.role}), which is not "
                           f"finished; add {given.name} to --stages")
     return chosen
+
+
+def check_same_plan(stages: Sequence[Stage]) -> None:
+    """All processes must mean to make the same stages, or they would wait for each other's for ever.
+
+    Raises:
+        ConfigError: on every process, where any plans other stages than the first one does, with what differs.
+    """
+    plans = gathered([stage.fingerprint for stage in stages])
+    other = next((rank for rank, plan in enumerate(plans) if plan != plans[0]), None)
+    if other is None:
+        return
+    pairs = enumerate(zip(plans[0], plans[other], strict=False))
+    place = next((place for place, (mine, theirs) in pairs if mine != theirs), min(map(len, (plans[0], plans[other]))))
+    described = gathered(_described(stages[place]) if place < len(stages) else {})
+    first, theirs = described[0], described[other]
+    keys = sorted({*first, *theirs}) if first.get("stage") == theirs.get("stage") else ["stage"]
+    differing = [f"{key} {_short(first.get(key))} in the first process, {_short(theirs.get(key))} in process {other}"
+                 for key in keys if first.get(key) != theirs.get(key)]
+    raise ConfigError(f"the processes plan different work, from stage {place + 1} on ({first.get('stage')}): "
+                      f"{'; '.join(differing)}. Give all processes the same config and this program in one version, "
+                      "set SYSTEM.THREADS where machines have different numbers of cores, and SYSTEM.DEVICE and "
+                      "DATA.DECODER where only some have a GPU or a decoder")
+
+
+def _described(stage: Stage) -> dict[str, object]:
+    """What a stage's fingerprint is made of, but for its inputs."""
+    return {"stage": f"{stage.name} {stage.role}", "version of the stage": stage.version, **stage.keys}
+
+
+def _short(value: object) -> str:
+    return textwrap.shorten(str(value), 80)
 
 
 def execute(stages: Sequence[Stage], store: Store, *, screen: Screen, stop: StopRequest,

@@ -12,7 +12,7 @@ import torch
 from cfvideo.core.datasets import DataSets
 from cfvideo.core.distributed import current, first_only, from_first
 from cfvideo.core.errors import DataError
-from cfvideo.core.execute import execute, select, versions
+from cfvideo.core.execute import check_same_plan, execute, select, versions
 from cfvideo.core.interrupt import StopRequest
 from cfvideo.core.lock import output_lock
 from cfvideo.core.pipeline.study import Study
@@ -64,6 +64,7 @@ def carry_out(job: Job, store: Store, screen: Screen, stop: StopRequest) -> None
     for data in job.data:
         _check_same(data)
     every = job.study.stages()
+    check_same_plan(every)
     with output_lock(store.root) if current().is_first else nullcontext():
         stop.at_once = False
         with first_only() as mine:
