@@ -45,9 +45,11 @@ def num_clusters(base: Base) -> Ablation:
 
 
 def baselines(base: Base) -> Ablation:
-    """What ClusterFit is compared with; without labels, distillation and prototypes mean nothing (appendix D)."""
-    labelled = base.spec.n_pre.task == "labels"
-    wanted = ("n_pre_2x", "distillation", "prototype") if labelled else ("n_pre_2x",)
+    """What ClusterFit is compared with; without labels, distillation and prototypes mean nothing (appendix D), and a
+    finished N_pre trains no longer."""
+    n_pre = base.spec.n_pre
+    wanted = [*([] if n_pre.weights else ["n_pre_2x"]),
+              *(["distillation", "prototype"] if n_pre.task == "labels" else [])]
     numbers = counts(base)
     return Ablation("Baselines", "ClusterFit above all of them on most targets; N_pre trained twice as long gains "
                     "little, distillation is below N_pre, prototypes are between N_pre and ClusterFit (Tables 4 and "

@@ -20,7 +20,7 @@ from cfvideo.core.ablation.variants import (
     whole_numbers,
     with_baselines,
 )
-from cfvideo.core.config import flatten
+from cfvideo.core.config import flatten, learn_labels
 from cfvideo.core.errors import ConfigError
 from cfvideo.core.report.layout import Axis
 
@@ -29,14 +29,22 @@ _TOP = (10, 30, 100)
 _MAX_ROWS = "D_PRE.LABELS.MAX_ROWS"
 
 
+def _need_a_learner(base: Base, name: str) -> None:
+    if not learn_labels(base.spec):
+        raise ConfigError(f"{name} changes the labels that N_pre learns, but it learns none here: leave N_PRE.WEIGHTS "
+                          "and N_PRE.TASK out")
+
+
 def label_noise(base: Base) -> Ablation:
     """Uniformly wrong labels of D_pre, with several K and distillation."""
+    _need_a_learner(base, "label_noise")
     shares = whole_numbers(base.values or _NOISE_PERCENT, "--values", low=0)
     if shares[-1] > 100:
         raise ConfigError(f"--values {shares[-1]}: a share of wrong labels is at most 100 per cent")
+    # Without labels N_pre is no teacher (appendix D).
+    beside = with_baselines(base.spec, *(["distillation"] if base.spec.n_pre.task == "labels" else []))
     variants = [Variant({"noise": f"p{share}", "k": f"k{count}"},
-                        ("D_PRE.LABELS.NOISE", str(share / 100), "CLUSTER.NUM_CLUSTERS", str(count),
-                         *with_baselines(base.spec, "distillation")))
+                        ("D_PRE.LABELS.NOISE", str(share / 100), "CLUSTER.NUM_CLUSTERS", str(count), *beside))
                 for share in shares for count in counts(base, base.clusters)]
     return Ablation("Label noise", "N_pre loses more than N_cf as labels go wrong, so that the gap grows with the "
                     "noise; distillation is between them; larger K is better (Figure 3).", variants,
@@ -47,6 +55,7 @@ def label_noise(base: Base) -> Ablation:
 
 def num_labels(base: Base) -> Ablation:
     """The most frequent labels of D_pre, each time with the same number of videos."""
+    _need_a_learner(base, "num_labels")
     known = len(base.data_under((_MAX_ROWS, "0", "D_PRE.LABELS.TOP", "0")).d_pre.label_names)
     given = [word for word in base.values if word != ALL] if base.values else [str(top) for top in _TOP]
     tops = [top for top in whole_numbers(given, "--values", low=2) if not known or top < known]
@@ -61,6 +70,7 @@ def num_labels(base: Base) -> Ablation:
 
 def label_nature(base: Base) -> Ablation:
     """Label lists of different kinds, each time with the same number of videos."""
+    _need_a_learner(base, "label_nature")
     if not base.lists:
         raise ConfigError("label_nature needs --lists: text files of label names of D_PRE, one name a line, such as "
                           "--lists verbs.txt nouns.txt")

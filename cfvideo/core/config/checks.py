@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
+from cfvideo.core.config.contradiction import Contradiction, between_parts, networks
 from cfvideo.core.errors import ConfigError
-from cfvideo.core.specs import NetworkSpec, ProbeSpec, RunSpec, SourceSpec
+from cfvideo.core.specs import NetworkSpec, ProbeSpec, RunSpec, SolverSpec, SourceSpec
 
 _NUM_STAGES = 4  # res2 ... res5
 _SIZED = ("r2plus1d", "resnet")  # architectures whose sizes are BLOCKS and WIDTHS
-
-
-@dataclass(frozen=True)
-class Contradiction:
-    """The keys that disagree, and a sentence that ends in the way out."""
-
-    keys: tuple[str, ...]
-    text: str
 
 
 def check(spec: RunSpec, set_at: Mapping[str, str] | None = None) -> None:
@@ -38,20 +31,15 @@ def check(spec: RunSpec, set_at: Mapping[str, str] | None = None) -> None:
 def contradictions(spec: RunSpec) -> Iterator[Contradiction]:
     """Every contradiction in `spec`."""
     yield from _run(spec)
-    yield from _proxies(spec)
+    yield from between_parts(spec)
     yield from _clusters(spec)
     yield from _sources(spec)
     yield from _targets(spec)
-    yield from _finetune(spec)
-    for name, network in _networks(spec):
+    for name, network in networks(spec):
         yield from _architecture(name, network)
         yield from _clip(name, network)
-        yield from _solver(name, network)
-
-
-def _networks(spec: RunSpec) -> list[tuple[str, NetworkSpec]]:
-    further = [(f"MORE_N_PRE.{own}", network) for own, network in spec.more_n_pre.items()]
-    return [("N_PRE", spec.n_pre), ("N_CF", spec.n_cf), *further]
+        yield from _solver(f"{name}.SOLVER", network.solver)
+    yield from _solver("FINETUNE.SOLVER", spec.finetune.solver)
 
 
 def _run(spec: RunSpec) -> Iterator[Contradiction]:
@@ -88,28 +76,6 @@ def _no_figure(key: str, methods: tuple[str, ...]) -> Contradiction:
                          "report: begin with svm, [svm, low_shot]")
 
 
-def _proxies(spec: RunSpec) -> Iterator[Contradiction]:
-    """What N_cf must not have, and what only a labelled N_pre can give."""
-    if spec.n_cf.weights:
-        yield Contradiction(("N_CF.WEIGHTS",), "N_CF.WEIGHTS is set, but N_cf is trained from scratch on the clusters: "
-                            "leave it out; tools/evaluate.py judges a finished network")
-    if spec.n_cf.task != "labels":
-        yield Contradiction(("N_CF.TASK",), f"N_CF.TASK {spec.n_cf.task}: N_cf learns cluster ids: leave it out, or "
-                            "set N_PRE.TASK")
-    if "distillation" in spec.baselines and spec.n_pre.task != "labels":
-        yield Contradiction(("BASELINES", "N_PRE.TASK"), f"BASELINES distillation and N_PRE.TASK {spec.n_pre.task}: a "
-                            "pretext task's outputs say nothing of an untouched picture (paper, appendix D): leave "
-                            "distillation out")
-    for own in spec.more_n_pre:
-        if own in ("2x", "multi_task") or own.startswith("round"):
-            yield Contradiction((f"MORE_N_PRE.{own}",), f"MORE_N_PRE.{own}: the tables have a network of this name "
-                                "(n_pre_2x, n_cf_multi_task, n_cf_round2): choose another")
-    pretext = [name for name, network in _networks(spec) if network.task != "labels"]
-    if spec.modality == "video" and pretext:
-        yield Contradiction((f"{pretext[0]}.TASK", "MODALITY"), f"{pretext[0]}.TASK: pretext tasks are for images: "
-                            "leave it out, or set MODALITY image")
-
-
 def _clusters(spec: RunSpec) -> Iterator[Contradiction]:
     if spec.cluster.pca_whiten and not spec.cluster.pca_dim:
         yield Contradiction(("CLUSTER.PCA_WHITEN", "CLUSTER.PCA_DIM"), "CLUSTER.PCA_WHITEN True without PCA does "
@@ -137,13 +103,6 @@ def _targets(spec: RunSpec) -> Iterator[Contradiction]:
                                 f"D_TAR.{name} out")
         if target.methods[:1] == ("low_shot",):
             yield _no_figure(f"D_TAR.{name}.METHODS", target.methods)
-
-
-def _finetune(spec: RunSpec) -> Iterator[Contradiction]:
-    for target in spec.finetune.targets:
-        if target not in spec.d_tar:
-            yield Contradiction(("FINETUNE.TARGETS",), f"FINETUNE.TARGETS names {target}, which is no target; D_TAR "
-                                f"has {', '.join(spec.d_tar) or 'none'}")
 
 
 def _architecture(name: str, network: NetworkSpec) -> Iterator[Contradiction]:
@@ -182,11 +141,10 @@ def _puzzle(name: str, network: NetworkSpec) -> Iterator[Contradiction]:
                             "edge longer")
 
 
-def _solver(name: str, network: NetworkSpec) -> Iterator[Contradiction]:
-    solver, budget = network.solver, f"{name}.SOLVER.MAX_SAMPLES"
-    micro, batch = f"{name}.SOLVER.MICRO_BATCH_SIZE", f"{name}.SOLVER.BATCH_SIZE"
+def _solver(name: str, solver: SolverSpec) -> Iterator[Contradiction]:
+    budget, micro, batch = f"{name}.MAX_SAMPLES", f"{name}.MICRO_BATCH_SIZE", f"{name}.BATCH_SIZE"
     if solver.sync_batch_norm and solver.micro_batch_size:
-        sync = f"{name}.SOLVER.SYNC_BATCH_NORM"
+        sync = f"{name}.SYNC_BATCH_NORM"
         yield Contradiction((sync, micro), f"{sync} is batch norm over the whole step and {micro} "
                             f"{solver.micro_batch_size} cuts it into parts: set {micro} 0")
     if solver.micro_batch_size > solver.batch_size:
@@ -194,6 +152,6 @@ def _solver(name: str, network: NetworkSpec) -> Iterator[Contradiction]:
                             f"{solver.batch_size}, the whole step: lower it")
     for word, samples in (("WARMUP_SAMPLES", solver.warmup_samples), ("BATCH_SIZE", solver.batch_size)):
         if samples > solver.max_samples:
-            key = f"{name}.SOLVER.{word}"
+            key = f"{name}.{word}"
             yield Contradiction((key, budget), f"{key} {samples:,} is more than the whole training, {budget} "
                                 f"{solver.max_samples:,}: lower {key} or raise {budget}")

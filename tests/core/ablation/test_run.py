@@ -106,6 +106,19 @@ def test_baselines(tmp_path: Path) -> None:
         "untrained", "n_pre", "n_pre_2x", "distillation", "prototype", "n_cf_k3", "n_cf_k5")}
 
 
+def test_a_finished_n_pre_and_one_without_labels_have_fewer_baselines(tmp_path: Path,
+                                                                      capsys: pytest.CaptureFixture[str]) -> None:
+    """What would be refused in a config of its own is not asked for."""
+    go(tmp_path, "num_clusters", values="3")
+    (weights,) = (tmp_path / "out/stages/pretrain").glob("*/weights.safetensors")
+    capsys.readouterr()
+    go(tmp_path, "baselines", "N_PRE.WEIGHTS", str(weights), values="3 5", dry_run=True)
+    assert "BASELINES [distillation, prototype]" in capsys.readouterr().out.replace("\n", " ")
+    go(tmp_path, "capacity", "N_PRE.WEIGHTS", str(weights), "N_CF.WIDTHS", "[8, 8, 8, 8]", values="3", dry_run=True)
+    go(tmp_path, "label_noise", "MODALITY", "image", "N_PRE.TASK", "rotnet", "MORE_N_PRE.B.SOLVER.BATCH_SIZE", "16",
+       values="0 50", clusters="3", dry_run=True)
+
+
 def test_multi_task(tmp_path: Path) -> None:
     table = go(tmp_path, "multi_task", "MORE_N_PRE.OTHER.SOLVER.MAX_SAMPLES", "32",
                "MORE_N_PRE.OTHER.SOLVER.BATCH_SIZE", "16", "MORE_N_PRE.OTHER.CLIP.NUM_FRAMES", "8")
@@ -138,6 +151,10 @@ def test_what_cannot_be_is_refused_with_the_way_out(tmp_path: Path) -> None:
         go(tmp_path, "num_clusters", values="1.5")
     with pytest.raises(ConfigError, match="3 clusters|2 clusters for the 3 labels"):
         go(tmp_path, "labels_unsupervised_vs_per_label", values="2")
+    for name in ("label_noise", "num_labels", "label_nature"):
+        for nothing_learned in (("N_PRE.WEIGHTS", "w"), ("MODALITY", "image", "N_PRE.TASK", "rotnet")):
+            with pytest.raises(ConfigError, match=f"{name} changes the labels.*leave N_PRE.WEIGHTS and N_PRE.TASK out"):
+                go(tmp_path, name, *nothing_learned)
     assert not (tmp_path / "out").exists()
 
 

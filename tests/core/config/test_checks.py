@@ -11,6 +11,10 @@ from cfvideo.core.errors import ConfigError
 from cfvideo.core.specs import RunSpec, SourceSpec
 
 D_PRE = ["D_PRE.PATH", "x"]
+TARGET = ["D_TAR.A", "{TRAIN: x, TEST: y}"]
+FINISHED = ["N_PRE.WEIGHTS", "w"]
+ROTNET = ["MODALITY", "image", "N_PRE.TASK", "rotnet"]
+NOISE = ["D_PRE.LABELS.NOISE", "0.5"]
 SMALL = ["N_CF.ARCH", "r2plus1d"]
 
 
@@ -51,6 +55,21 @@ SMALL = ["N_CF.ARCH", "r2plus1d"]
     (["D_TAR.A.TEST", "x"], "D_TAR.A.TRAIN is empty", ["D_TAR.A.TRAIN", "y"]),
     (["D_TAR.A", "{TRAIN: x, TEST: y, METHODS: [low_shot, svm]}"],
      "D_TAR.A.METHODS ['low_shot', 'svm'] begins with low_shot", ["D_TAR.A.METHODS", "[svm, low_shot]"]),
+    ([*TARGET, "FINETUNE.TARGETS", "[A, A]"], "FINETUNE.TARGETS ['A', 'A'] names a target twice",
+     ["FINETUNE.TARGETS", "[A]"]),
+    (["FINETUNE.SOLVER.MAX_SAMPLES", "31"], "FINETUNE.SOLVER.BATCH_SIZE 32 is more than the whole training",
+     ["FINETUNE.SOLVER.BATCH_SIZE", "31"]),
+    (["FINETUNE.SOLVER.MICRO_BATCH_SIZE", "33"], "FINETUNE.SOLVER.MICRO_BATCH_SIZE 33 is more than FINETUNE.SOLVER.BA",
+     ["FINETUNE.SOLVER.BATCH_SIZE", "33"]),
+    ([*FINISHED, "BASELINES", "[n_pre_2x]"], "BASELINES n_pre_2x trains N_pre for twice as long, and N_PRE.WEIGHTS w is",
+     ["BASELINES", "[distillation]"]),
+    ([*FINISHED, "BASELINES", "[n_pre_2x]"], "BASELINES n_pre_2x trains N_pre for twice", ["N_PRE.WEIGHTS", "''"]),
+    ([*FINISHED, *NOISE], "D_PRE.LABELS.NOISE 0.5 makes labels wrong that nobody learns, because of N_PRE.WEIGHTS w",
+     ["N_PRE.WEIGHTS", "''"]),
+    ([*ROTNET, *NOISE], "D_PRE.LABELS.NOISE 0.5 makes labels wrong that nobody learns, because of N_PRE.TASK rotnet",
+     ["N_PRE.TASK", "labels"]),
+    ([*ROTNET, *NOISE, "D_CF.PATH", "y", "BASELINES", "[prototype]"], "D_PRE.LABELS.NOISE 0.5 makes labels wrong",
+     ["D_PRE.LABELS.NOISE", "0"]),
     (["D_TAR.A", "{}"], "D_TAR.A.TRAIN and D_TAR.A.TEST are empty", ["D_TAR.A", "{TRAIN: x, TEST: y}"]),
 ])
 def test_a_contradiction_is_refused_and_its_way_out_works(words: list[str], says: str, mend: list[str]) -> None:
@@ -78,6 +97,11 @@ def test_check_takes_a_spec_from_anywhere() -> None:
     [],  # no target: the probe is left out
     ["N_PRE.CLIP.CROP_PX", "128"],
     ["N_PRE.SOLVER.MAX_SAMPLES", "768", "N_PRE.SOLVER.WARMUP_SAMPLES", "768"],
+    # Somebody learns the wrong labels: a baseline, the clusters, a further N_pre.
+    [*FINISHED, *NOISE, "BASELINES", "[distillation]"],
+    [*ROTNET, *NOISE, "BASELINES", "[prototype]"],
+    [*ROTNET, *NOISE, "CLUSTER.METHOD", "per_label"],
+    [*ROTNET, *NOISE, "MORE_N_PRE.B.ARCH", "resnet18"],
     ["D_CF.MIN_ROWS_PER_LABEL", "3", "D_PRE.MIN_ROWS_PER_LABEL", "3", "D_CF.PATH", "x"],
 ])
 def test_what_is_odd_but_means_something_is_allowed(words: list[str]) -> None:
