@@ -12,12 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from cfvideo.core import extraction
 from cfvideo.core.distributed import joined
 from cfvideo.core.durable import sha256_file
 from cfvideo.core.errors import exit_code_of
+from cfvideo.core.feature_rows import FeatureRows
+from cfvideo.core.features import FeatureStore
 from cfvideo.core.index import Index
 from cfvideo.core.interrupt import StopRequest
 from cfvideo.core.network_file import FILE_NAME, save_network
@@ -33,6 +37,12 @@ PROGRAM = "from tests.toy_extraction import main; main()"
 
 def toy_index(rows: str) -> Index:
     return read_index(format="", path=Path(rows), root=None, min_rows_per_label=1)
+
+
+def all_rows(store: FeatureStore, layer: str | None = None) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """float32 [N, D] or [N, V, D], and validity [N]."""
+    rows = FeatureRows(store, layer)
+    return rows(np.arange(store.num_rows)), rows.valid
 
 
 def network_artefact(folder: Path, seed: int = 0) -> Artefact:

@@ -166,12 +166,16 @@ class FeatureStore:
             low, high = max(first, start), min(last, self.num_rows if stop is None else stop)
             if low >= high:
                 continue
-            tensors = self._read((first, last))
-            features, status = tensors[layer or self.layers[0]].numpy(), tensors[STATUS].numpy()
+            whole = self.block((first, last), layer)
             step = rows_per_block or high - low
             for at in range(low, high, step):
                 here = slice(at - first, min(at + step, high) - first)
-                yield FeatureBlock(at, features[here], status[here] == OK)
+                yield FeatureBlock(at, whole.features[here], whole.valid[here])
+
+    def block(self, shard: Rows, layer: str | None = None) -> FeatureBlock:
+        """One whole shard, mapped: of its features only what is looked at is read. Raises as `blocks`."""
+        tensors = self._read(shard)
+        return FeatureBlock(shard[0], tensors[layer or self.layers[0]].numpy(), tensors[STATUS].numpy() == OK)
 
     def _read(self, shard: Rows) -> dict[str, torch.Tensor]:
         path = self.path(shard)
@@ -181,12 +185,3 @@ class FeatureStore:
             raise IntegrityError(f"{path}: belongs to other features ({header['identity']}, expected "
                                  f"{self._header['identity']}); delete this folder")
         return tensors
-
-    def read_all(self, layer: str | None = None) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """float32 [N, D] or [N, V, D], and validity [N]: for sets that fit in memory, as those of probes do."""
-        shape = self._read(self.shards()[0])[layer or self.layers[0]].shape[1:]
-        features, valid = np.empty((self.num_rows, *shape), np.float32), np.empty(self.num_rows, np.bool_)
-        for block in self.blocks(layer):
-            here = slice(block.start, block.start + len(block.valid))
-            features[here], valid[here] = block.features, block.valid
-        return features, valid

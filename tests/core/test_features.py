@@ -14,6 +14,7 @@ from cfvideo.core.feature_shard import STATUS, STATUS_BYTES
 from cfvideo.core.features import FeatureStore
 from cfvideo.core.row_status import UNREADABLE
 from cfvideo.core.tensors import load_header, load_tensors, save_tensors
+from tests.toy_extraction import all_rows
 
 DAMAGED = "rows-000000000004-000000000008.safetensors"
 
@@ -36,7 +37,7 @@ def test_rows_come_back_in_place_and_missing_shrinks(tmp_path: Path) -> None:
     assert store.missing() == [(0, 4), (8, 10)]
     (tmp_path / DAMAGED).unlink()
     features = _write_all(store)
-    read, valid = FeatureStore.open(tmp_path).read_all()
+    read, valid = all_rows(FeatureStore.open(tmp_path))
     assert np.array_equal(read, features)
     assert valid.all()
 
@@ -50,8 +51,8 @@ def test_layers_of_several_lengths_and_kept_views_come_back(tmp_path: Path) -> N
     read = FeatureStore.open(tmp_path)
     assert read.dims() == {"res4": 2, "res5": 3}
     for layer in ("res4", "res5"):
-        assert np.array_equal(read.read_all(layer)[0], given[layer])
-    assert np.array_equal(read.read_all()[0], given["res4"])  # the first, where none is named
+        assert np.array_equal(all_rows(read, layer)[0], given[layer])
+    assert np.array_equal(all_rows(read)[0], given["res4"])  # the first, where none is named
 
 
 @pytest.mark.parametrize(("start", "stop", "rows_per_block", "expected"), [
@@ -86,7 +87,7 @@ def test_nan_inf_overflow_and_undecodable_rows_are_invalid_zeros(tmp_path: Path)
     features["a"][0, 0], features["b"][1, 1, 2], features["a"][2, 0] = np.nan, np.inf, 1e6  # 1e6 is Inf in float16
     recorded = store.write((0, 6), features, {3: ("missing", "no file"), 4: ("odd", "?")})
     for layer in ("a", "b"):
-        read, valid = store.read_all(layer)
+        read, valid = all_rows(store, layer)
         assert valid.tolist() == [False, False, False, False, False, True]
         assert not read[:5].any()
         assert read[5].all()

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
+import numpy as np
 from torch import nn
 
 from cfvideo.core.config import flatten
 from cfvideo.core.errors import ConfigError
+from cfvideo.core.feature_rows import FeatureRows
 from cfvideo.core.features import FeatureStore
 from cfvideo.core.flops import TRAINING_FACTOR
 from cfvideo.core.index import Index
@@ -96,8 +98,8 @@ def regression_stage(context: Context, seed: int, features: Stage) -> Stage:
     index = context.data.d_cf
 
     def objective_of(work: Workspace) -> Objective:
-        matrix, valid = FeatureStore.open(work.inputs["features"].folder).read_all()
-        return RegressionObjective(lambda rows: matrix[rows], rows=valid.nonzero()[0], feature_dim=matrix.shape[1])
+        rows = FeatureRows(FeatureStore.open(work.inputs["features"].folder, index_hash=index.content_hash))
+        return RegressionObjective(rows, rows=np.flatnonzero(rows.valid), feature_dim=rows.feature_shape[0])
 
     return _train(context, seed, "regression", "train_cf", index, {"features": features}, objective_of)
 

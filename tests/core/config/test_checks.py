@@ -61,7 +61,7 @@ SMALL = ["N_CF.ARCH", "r2plus1d"]
      ["FINETUNE.SOLVER.BATCH_SIZE", "31"]),
     (["FINETUNE.SOLVER.MICRO_BATCH_SIZE", "33"], "FINETUNE.SOLVER.MICRO_BATCH_SIZE 33 is more than FINETUNE.SOLVER.BA",
      ["FINETUNE.SOLVER.BATCH_SIZE", "33"]),
-    ([*FINISHED, "BASELINES", "[n_pre_2x]"], "BASELINES n_pre_2x trains N_pre for twice as long, and N_PRE.WEIGHTS w is",
+    ([*FINISHED, "BASELINES", "[n_pre_2x]"], "BASELINES n_pre_2x trains N_pre for twice as long, and N_PRE.WEIGHTS w",
      ["BASELINES", "[distillation]"]),
     ([*FINISHED, "BASELINES", "[n_pre_2x]"], "BASELINES n_pre_2x trains N_pre for twice", ["N_PRE.WEIGHTS", "''"]),
     ([*FINISHED, *NOISE], "D_PRE.LABELS.NOISE 0.5 makes labels wrong that nobody learns, because of N_PRE.WEIGHTS w",

@@ -22,7 +22,7 @@ from cfvideo.core.features import FeatureStore
 from cfvideo.core.records import Batch, Modality
 from cfvideo.core.screen import Screen
 from tests.core.processes import group
-from tests.toy_extraction import extract, finished, shards, toy_index, worker
+from tests.toy_extraction import all_rows, extract, finished, shards, toy_index, worker
 from tests.toy_modality import TOY, ToyNetwork
 
 SECOND = "rows-000000000004-000000000008.safetensors"
@@ -166,7 +166,7 @@ def test_nonfinite_rows_are_counted_listed_and_never_valid(tmp_path: Path) -> No
     facts = extract(tmp_path / "stage", "30bad", modality=altered(change))
     assert facts["num_bad_rows"] == 2
     assert [line["status"] for line in read_failures(tmp_path / "stage")] == ["undecodable", "nonfinite"]
-    features, valid = FeatureStore.open(tmp_path / "stage").read_all()
+    features, valid = all_rows(FeatureStore.open(tmp_path / "stage"))
     assert np.flatnonzero(~valid).tolist() == [5, 7]
     assert not features[[5, 7]].any()
     with pytest.raises(TooManyBadSamples, match="2 of 30 rows"):
@@ -178,7 +178,7 @@ def test_a_row_that_fails_in_one_view_without_a_word_is_not_valid(tmp_path: Path
         return replace(batch, valid=batch.valid & ~((batch.rows == 3) & (batch.views == 1)))
 
     extract(tmp_path / "stage", "8", modality=altered(change))
-    assert np.flatnonzero(~FeatureStore.open(tmp_path / "stage").read_all()[1]).tolist() == [3]
+    assert np.flatnonzero(~all_rows(FeatureStore.open(tmp_path / "stage"))[1]).tolist() == [3]
 
 
 def test_layers_and_kept_views_give_what_single_extractions_give(tmp_path: Path) -> None:
@@ -187,18 +187,18 @@ def test_layers_and_kept_views_give_what_single_extractions_give(tmp_path: Path)
     assert both.dims() == {"res5": 6, "conv1": 4}
     for layer in both.layers:
         extract(tmp_path / layer, layers=(layer,), keep_views=True)
-        single = FeatureStore.open(tmp_path / layer).read_all()[0]
+        single = all_rows(FeatureStore.open(tmp_path / layer))[0]
         assert single.shape == (30, 2, both.dims()[layer])
-        assert np.array_equal(both.read_all(layer)[0], single)
+        assert np.array_equal(all_rows(both, layer)[0], single)
         extract(tmp_path / f"mean {layer}", layers=(layer,))
-        mean = FeatureStore.open(tmp_path / f"mean {layer}").read_all()[0]
+        mean = all_rows(FeatureStore.open(tmp_path / f"mean {layer}"))[0]
         np.testing.assert_allclose(mean, single.mean(axis=1), atol=3e-3)
     network = ToyNetwork(3).eval()
     network.initialise(torch.Generator().manual_seed(0))
     batch = next(TOY.eval_batches(toy_index("30"), np.arange(30), view={}, num_views=2, batch_rows=30, reading=None))
     with torch.no_grad():
         expected = network.pooled(batch.data, ("res5",))["res5"].reshape(30, 2, 6).half().float().numpy()
-    np.testing.assert_allclose(both.read_all("res5")[0], expected, rtol=1e-3)
+    np.testing.assert_allclose(all_rows(both, "res5")[0], expected, rtol=1e-3)
 
 
 def test_features_do_not_depend_on_the_size_of_a_shard(tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_features_do_not_depend_on_the_size_of_a_shard(tmp_path: Path) -> None:
     for shard_rows in (1, 5, 64):  # with batches of 4 rows
         batches.clear()
         extract(tmp_path / str(shard_rows), shard_rows=shard_rows, modality=altered(change))
-        matrices.append(FeatureStore.open(tmp_path / str(shard_rows)).read_all()[0].tobytes())
+        matrices.append(all_rows(FeatureStore.open(tmp_path / str(shard_rows)))[0].tobytes())
         read.append(list(batches))
     assert len(set(matrices)) == 1
     assert read[0] == read[1] == read[2]
