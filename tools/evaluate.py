@@ -6,9 +6,10 @@
     tools/evaluate.py --weights W --train sports1m:lists/train.txt --test sports1m:lists/test.txt --root videos \\
         PROBE.METHODS "[linear, knn]" PROBE.SOLVER sgd
 
-With --data the network's own classifier is scored; its classes must be those of the data. With --train and --test a
-linear classifier, or what PROBE.METHODS asks for, learns from the network's frozen features of one and is scored on the
-other. W is a weights.safetensors of a run, or a folder that tools/import_weights.py made of other weights.
+With --data the network's own classifier is scored; the data's classes must be among its own, by name where the weights
+name them, as those of our runs do, or else in their order. With --train and --test a linear classifier, or what
+PROBE.METHODS asks for, learns from the network's frozen features of one and is scored on the other. W is a
+weights.safetensors of a run, or a folder that tools/import_weights.py made of other weights.
 
 Writes evaluation.json, classes.csv, confusion.json and confusion.png into --out. The same command resumes after an
 interruption, and other questions to the same --out re-use what is there.
@@ -40,8 +41,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
                         "%(default)s)")
     parser.add_argument("--data", metavar="FORMAT:PATH", help="score the network's own classes on this; formats are "
                         "those of D_PRE.FORMAT")
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="with --data: the network's classes in their "
-                        "order, one name per line (default: the data's own)")
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="with --data: label names in order, one per "
+                        "line: of a list's numbers, and of a network whose weights do not name its classes")
     parser.add_argument("--train", metavar="FORMAT:PATH", help="judge the features: what the yardsticks learn from")
     parser.add_argument("--test", metavar="FORMAT:PATH", help="... and what they are scored on")
     parser.add_argument("--root", type=Path, help="folder that the lists' paths start from (default: each list's own)")

@@ -1,14 +1,15 @@
 """A network on disk: weights.safetensors, whose header says how to build it and what it expects to be fed.
 
 Header: `architecture`, the arguments of Modality.build_network (with `bn_eps` where the weights need another epsilon
-than is usual for their network); `num_classes`, 0 where there is no head; `view`, what train_batches and eval_batches
-take (with `mean` and `std` where they differ from the modality's); `source`, where imported weights came from.
+than is usual for their network); `num_classes`, 0 where there is no head; `class_names`, in the head's order, where it
+learned the labels of a data set (cluster ids have no names); `view`, what train_batches and eval_batches take (with
+`mean` and `std` where they differ from the modality's); `source`, where imported weights came from.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -27,17 +28,23 @@ Network = TypeVar("Network")
 
 
 def save_network(folder: Path, network: Backbone, *, architecture: Mapping[str, Any], num_classes: int,
-                 view: Mapping[str, Any]) -> None:
-    """Publish weights, the arguments of Modality.build_network, and the view the network was trained on."""
+                 view: Mapping[str, Any], class_names: Sequence[str] = ()) -> None:
+    """Publish weights, the arguments of Modality.build_network, the view the network was trained on, and what its
+    classes are called, where they have names."""
     write_network(folder / FILE_NAME, cast(nn.Module, network).state_dict(), architecture=architecture,
-                  num_classes=num_classes, view=view)
+                  num_classes=num_classes, view=view, class_names=class_names)
 
 
 def write_network(path: Path, state: Mapping[str, torch.Tensor], *, architecture: Mapping[str, Any], num_classes: int,
-                  view: Mapping[str, Any], **more: Any) -> None:
-    """Publish one network file, atomically; `more` goes into the header."""
-    header = {"architecture": dict(architecture), "num_classes": num_classes, "view": dict(view), **more}
-    save_tensors(path, state, header)
+                  view: Mapping[str, Any], class_names: Sequence[str] = (), **more: Any) -> None:
+    """Publish one network file, atomically; `more` goes into the header.
+
+    Raises:
+        IntegrityError: the names are not one per class.
+    """
+    named = {"class_names": list(class_names)} if len(class_names) else {}
+    header = {"architecture": dict(architecture), "num_classes": num_classes, "view": dict(view), **named, **more}
+    save_tensors(path, state, _checked(path, header))
 
 
 def network_path(path: Path) -> Path:
@@ -95,9 +102,25 @@ def build_quietly(build: Callable[..., Network], **arguments: Any) -> Network:
             raise IntegrityError(f"no network can be built of {arguments}: {error}") from error
 
 
+def class_names_of(path: Path, told: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the classes of a network are called, in order, by its header or sidecar; nothing where it does not say.
+
+    Raises:
+        IntegrityError: they are not one name per class, each its own.
+    """
+    names, num_classes = told.get("class_names", []), told["num_classes"]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise IntegrityError(f"{path}: class_names is no list of names; leave it out where classes have none")
+    if names and not len(set(names)) == len(names) == num_classes:
+        raise IntegrityError(f"{path}: {len(names)} class_names, {len(set(names))} of them different, for "
+                             f"{num_classes} classes; each class needs a name of its own, or none has one")
+    return tuple(names)
+
+
 def _checked(path: Path, header: dict[str, Any]) -> dict[str, Any]:
     missing = [key for key in _NEEDED if key not in header]
     if missing:
         raise IntegrityError(f"{path}: no network file: {', '.join(missing)} missing in its header; "
                              "tools/import_weights.py makes one of other people's weights")
+    class_names_of(path, header)
     return header

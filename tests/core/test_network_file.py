@@ -77,6 +77,18 @@ def test_a_network_without_a_head_loads_quietly(tmp_path: Path, recwarn: pytest.
     assert [str(one.message) for one in recwarn if "zero-element" in str(one.message)] == []
 
 
+@pytest.mark.parametrize("names", [list("abcd"), list("abcdd"), "abcde", [1, 2, 3, 4, 5]])
+def test_names_that_are_not_one_per_class_are_neither_written_nor_read(tmp_path: Path, names: Any) -> None:
+    header = {"architecture": ARCHITECTURE, "num_classes": 5, "view": VIEW}
+    save_tensors(tmp_path / FILE_NAME, small_video("caffe2").state_dict(), {**header, "class_names": names})
+    for read in (read_header, lambda path: load_network(path, VIDEO)):
+        with pytest.raises(IntegrityError, match="class_names"):
+            read(tmp_path)
+    if isinstance(names, list):
+        with pytest.raises(IntegrityError, match="class_names"):
+            saved(tmp_path, class_names=names)
+
+
 def test_other_files_are_no_networks(tmp_path: Path) -> None:
     save_tensors(tmp_path / FILE_NAME, {"a": torch.zeros(1)}, {"architecture": {}})
     for read in (read_header, lambda path: load_network(path, VIDEO)):

@@ -32,7 +32,11 @@ def test_the_baselines_are_trained_and_stand_in_the_table(tmp_path: Path, capsys
     rows = re.findall(r"│\s*(untrained|N_pre 2x|N_pre|distillation|regression|prototype|N_cf)\s", table)
     assert rows == ["untrained", "N_pre", "N_pre 2x", "distillation", "regression", "prototype", "N_cf"]
     assert "in brackets: difference to the network's own N_pre" in table  # too many networks for lines of their own
-    assert sorted(header["num_classes"] for header in _headers(tmp_path, "train_cf")) == [3, 3, 6, 6]
+    trained = _headers(tmp_path, "train_cf")
+    assert sorted(header["num_classes"] for header in trained) == [3, 3, 6, 6]
+    # N_pre, N_pre 2x and the distilled network learned labels; clusters, prototypes and features have no names.
+    assert [header["class_names"] for header in _headers(tmp_path, "pretrain")] == 2 * [["a", "b", "c"]]
+    assert [header["class_names"] for header in trained if "class_names" in header] == [["a", "b", "c"]]
 
 
 def test_twice_as_long_is_the_same_network_on_the_same_order(tmp_path: Path) -> None:
@@ -121,6 +125,7 @@ def test_fine_tuning_starts_from_the_judged_network_and_is_scored_by_its_own_cla
     for network in tuned:
         assert sum(torch.equal(network["body.0.weight"], other["body.0.weight"]) for other in judged) == 1
         assert network["fc.weight"].shape == (3, 6)
+    assert [header["class_names"] for header in _headers(tmp_path, "finetune")] == 3 * [["a", "b", "c"]]
 
 
 def test_a_target_that_is_none_cannot_be_fine_tuned_on(tmp_path: Path) -> None:

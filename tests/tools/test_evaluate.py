@@ -13,14 +13,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 from sklearn.linear_model import LogisticRegression
 
-from cfvideo.core.network_file import save_network
+from cfvideo.core.network_file import save_network, write_network
 from cfvideo.core.records import Reading
+from cfvideo.core.row_status import INDEX_HASH
 from cfvideo.data.batches import eval_batches
 from cfvideo.data.formats import read_index
 from cfvideo.modality import build_network
@@ -34,6 +37,7 @@ CLIPS = 3
 VIEW = {"num_frames": 4, "frame_stride": 2, "short_edge_px": 16, "crop_px": 16, "flip": False}
 ARCHITECTURE = {"arch": "r2plus1d", "blocks": [1, 1, 1, 1], "widths": [4, 4, 8, 8], "midplanes": "caffe2"}
 CLASSES = ("drop", "rise", "spin")
+ELEMENTS = ("water", "air", "fire")
 KEYS = ("PROBE.NUM_CLIPS", str(CLIPS), "SYSTEM.DEVICE", "cpu", "SYSTEM.THREADS", "1", "EXTRACT.BATCH_SIZE", "8",
         "EXTRACT.SHARD_ROWS", "8")
 
@@ -89,6 +93,25 @@ def _network(folder: Path) -> torch.nn.Module:
     return network.eval()
 
 
+@pytest.fixture(scope="module")
+def elements(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The test videos below other names, whose alphabetical order is another, one class left out in `some`; weights
+    that name their classes."""
+    elements = tmp_path_factory.mktemp("elements")
+    for old, new in zip(CLASSES, ELEMENTS, strict=True):
+        for place in ("all", "some") if old != "rise" else ("all", "more"):
+            shutil.copytree(folder / "test" / old, elements / place / new)
+    shutil.copytree(folder / "test/drop", elements / "more/wood")
+    (elements / "numbers.txt").write_text("".join(f"all/{name}/{number}.mp4 {label}\n" for number in range(5)
+                                                  for label, name in enumerate(sorted(ELEMENTS))))
+    (elements / "names.txt").write_text("\n".join(sorted(ELEMENTS)))
+    save_network(elements, _network(folder), architecture=ARCHITECTURE, num_classes=3, view=VIEW,
+                 class_names=ELEMENTS)
+    trunk = {**_network(folder).state_dict(), "fc.weight": torch.zeros(0, 8), "fc.bias": torch.zeros(0)}
+    write_network(elements / "some/weights.safetensors", trunk, architecture=ARCHITECTURE, num_classes=0, view=VIEW)
+    return elements
+
+
 def _clips(form: str, path: Path, names: Sequence[str] | None = None) -> tuple[list[torch.Tensor], list[list[int]]]:
     """Per video its clips [V, 3, T, H, W] and its labels, one video at a time."""
     index = read_index(format=form, path=path, label_names=names)
@@ -102,6 +125,7 @@ def test_the_networks_own_classes_score_as_in_a_plain_loop(evaluate: Evaluate, f
                                                                 form: str, name: str) -> None:
     code, said = evaluate(tmp_path, "--data", f"{form}:{folder / name}")
     assert code == 0, said
+    assert "do not name their classes" in said
     network, right = _network(folder), []
     guesses = np.zeros((3, 3), int)
     for clips, labels in zip(*_clips(form, folder / name), strict=True):
@@ -141,6 +165,56 @@ def test_features_probe_as_in_a_plain_loop(evaluate: Evaluate, folder: Path, tmp
     guesses = model.predict((test_data - mean) / std)
     assert _results(tmp_path)["top1"] == np.mean([guess in own for guess, own in zip(guesses, test_labels,
                                                                                      strict=True)])
+
+
+@pytest.mark.parametrize(("data", "more"), [
+    ("kinetics:{}/all", ()), ("kinetics:{}/some", ()), ("sports1m:{}/numbers.txt", ("--labels", "{}/names.txt"))])
+def test_classes_are_matched_by_name_in_whatever_order_and_number(evaluate: Evaluate, elements: Path, folder: Path,
+                                                                  tmp_path: Path, data: str, more: Sequence[str],
+                                                                  ) -> None:
+    code, said = evaluate(tmp_path, "--weights", str(elements), "--data", data.format(elements),
+                          *(part.format(elements) for part in more))
+    assert code == 0, said
+    assert "same order" not in said
+    right, network = {}, _network(folder)
+    for label, name in enumerate(ELEMENTS):
+        path = elements / ("some" if "some" in data else "all") / name
+        if path.exists():
+            with torch.no_grad():
+                right[name] = [int(network(clips).softmax(dim=1).mean(dim=0).argmax()) == label
+                               for clips in _clips("folder", path)[0]]
+    results = _results(tmp_path)
+    assert results["top1"] == np.mean(list(right.values()))
+    assert results["num_test_rows"] == 5 * len(right)
+    with (tmp_path / "classes.csv").open(newline="") as file:
+        lines = {line["class"]: line for line in csv.DictReader(file)}
+    assert tuple(lines) == ELEMENTS
+    assert {name: float(line["accuracy"]) for name, line in lines.items() if line["accuracy"]} == {
+        name: np.mean(own) for name, own in right.items()}
+
+
+def test_rows_known_to_be_bad_stay_those_rows_under_the_networks_names(evaluate: Evaluate, elements: Path,
+                                                                        tmp_path: Path) -> None:
+    index = read_index(format="kinetics", path=elements / "all")
+    bad = pa.table({"row": [7], "status": ["undecodable"], "cause": ["made up"]})
+    pq.write_table(bad.replace_schema_metadata({INDEX_HASH: index.content_hash}), tmp_path / "status.parquet")
+    code, said = evaluate(tmp_path / "out", "--weights", str(elements), "--data", f"kinetics:{elements / 'all'}",
+                          "DATA.STATUS", str(tmp_path / "status.parquet"), "DATA.MAX_BAD_SHARE", "0.1")
+    assert code == 0, said
+    failures = next((tmp_path / "out/stages/score").glob("*/failures.csv")).read_text()
+    assert index.name_of(7) in failures
+    assert failures.count("\n") == 2
+
+
+@pytest.mark.parametrize(("weights", "data", "message"), [
+    ("", "kinetics:{}/more", "does not know 1 of the data's classes: 'wood'; its 3 are 'water', 'air', 'fire'"),
+    ("", "sports1m:{}/numbers.txt", "does not know 3 of the data's classes: '0', '1', '2'"),
+    ("", "folder:{}/all", "no row of the data has a label"),
+    ("some", "kinetics:{}/all", "has features but no classifier")])
+def test_classes_that_the_network_does_not_know_are_refused_by_name(evaluate: Evaluate, elements: Path, tmp_path: Path,
+                                                                    weights: str, data: str, message: str) -> None:
+    code, said = evaluate(tmp_path, "--weights", str(elements / weights), "--data", data.format(elements))
+    assert (code, message in said) == (3, True), said
 
 
 def test_tables_and_picture_are_there_and_say_the_same(evaluate: Evaluate, folder: Path, tmp_path: Path) -> None:

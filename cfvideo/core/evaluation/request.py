@@ -31,8 +31,8 @@ class Place:
 class Request:
     """data: scored by the network's own classifier; or train and test: yardsticks learn from one and score the other.
 
-    root: folder that lists' paths start from; None: each list's own. names: the classes of the network's own
-    classifier in order, None: those of the data. overrides: config keys and values.
+    root: folder that lists' paths start from; None: each list's own. names: labels in order, of lists that hold numbers
+    and of a network whose weights do not name its classes. overrides: config keys and values.
     """
 
     weights: Path

@@ -18,14 +18,15 @@ from cfvideo.core.config import load_run_spec
 from cfvideo.core.datasets import DataSets, with_known_bad
 from cfvideo.core.device import pick_device, resolved_threads
 from cfvideo.core.distributed import current, first_only, joined
-from cfvideo.core.errors import ConfigError, DataError
+from cfvideo.core.errors import ConfigError
+from cfvideo.core.evaluation.classes import in_own_classes, require_classifier
 from cfvideo.core.evaluation.request import Request
 from cfvideo.core.evaluation.tables import figures_table, publish, worst_classes
 from cfvideo.core.execute import execute
-from cfvideo.core.index import Index
 from cfvideo.core.interrupt import StopRequest
 from cfvideo.core.lock import output_lock
 from cfvideo.core.pipeline.context import Context
+from cfvideo.core.pipeline.imported import imported
 from cfvideo.core.pipeline.training import pretrain_stage
 from cfvideo.core.pipeline.transfer import score_stage, transfer_stages
 from cfvideo.core.records import Modality
@@ -69,10 +70,8 @@ def _stages(modality: Modality, request: Request, spec: RunSpec, screen: Screen)
     """The network as a stage of its own, then what judges it."""
     device = pick_device(spec.system.device)
     if request.data is not None:
-        index = request.read(modality, request.data, request.names)
-        context = Context(spec, modality, _known(DataSets(index, index, {}), spec), device)
-        _check_classes(context, index, request, screen)
-        network = pretrain_stage(context, spec.seeds[0], _NETWORK)
+        context = Context(spec, modality, _own_classes(modality, request, spec, screen), device)
+        network, index = pretrain_stage(context, spec.seeds[0], _NETWORK), context.data.d_pre
         return context, [network, score_stage(context, _NETWORK, network, index)]
     assert request.train is not None
     assert request.test is not None
@@ -89,17 +88,15 @@ def _known(data: DataSets, spec: RunSpec) -> DataSets:
     return data
 
 
-def _check_classes(context: Context, index: Index, request: Request, screen: Screen) -> None:
-    given = context.imported(_NETWORK)
-    assert given is not None
-    if len(index.label_names) != given.num_classes:
-        source = "--labels names" if request.names else "the data has"
-        raise DataError(f"{request.weights} tells {given.num_classes} classes apart, but {source} "
-                        f"{len(index.label_names)}; give the network's own classes in their order with --labels, or "
-                        "judge its features with --train and --test")
-    if request.names is None:
-        screen.say(f"The network's {given.num_classes} classes are taken to be the data's, in the same order "
-                   f"({index.label_names[0]}, ...); --labels says otherwise")
+def _own_classes(modality: Modality, request: Request, spec: RunSpec, screen: Screen) -> DataSets:
+    """The one data set, its labels being the network's classes. Rows known to be bad stay those that they were."""
+    assert request.data is not None
+    given = imported(spec.n_pre.weights, "N_PRE.WEIGHTS")
+    require_classifier(given)
+    index = request.read(modality, request.data, request.names)
+    bad = _known(DataSets(index, index, {}), spec).known_bad.get(index.content_hash)
+    own = in_own_classes(given, index, request.names, screen)
+    return DataSets(own, own, {}, known_bad={} if bad is None else {own.content_hash: bad})
 
 
 def _conclude(stages: Sequence[Stage], store: Store, context: Context, screen: Screen) -> None:

@@ -64,9 +64,10 @@ def _facts(source: Path, header: Mapping[str, Any], side: Interchange, network: 
            ) -> dict[str, Any]:
     """The sidecar: all that a user of the weights must know."""
     view = {"mean": list(side.mean), "std": list(side.std), **header["view"]}
+    names = {"class_names": header["class_names"]} if with_head and "class_names" in header else {}
     return {"format": FORMAT, "modality": side.name, "architecture": header["architecture"],
-            "num_classes": header["num_classes"] if with_head else 0, "bn_eps": bn_epsilons(network), "view": view,
-            "source_sha256": sha256_file(source), "imported_from": header.get("source")}
+            "num_classes": header["num_classes"] if with_head else 0, **names, "bn_eps": bn_epsilons(network),
+            "view": view, "source_sha256": sha256_file(source), "imported_from": header.get("source")}
 
 
 def _parameters(tensors: Mapping[str, Tensor]) -> int:

@@ -32,7 +32,8 @@ class Imported:
 
     source: whose it is, for people. architecture: arguments of the modality's build_network. view: what the network
     expects to be fed (see `clip_view`). tensors: by our names. num_classes: 0 where there is no head.
-    left_out: names in the file that are not of this network: optimizers, other heads.
+    left_out: names in the file that are not of this network: optimizers, other heads. class_names: of the head, in
+    order, where they are known.
     """
 
     source: str
@@ -40,6 +41,7 @@ class Imported:
     view: Mapping[str, Any]
     tensors: Mapping[str, torch.Tensor]
     left_out: Sequence[str] = ()
+    class_names: Sequence[str] = ()
 
     @property
     def num_classes(self) -> int:
@@ -151,6 +153,7 @@ def import_weights(checkpoint: Checkpoint, sides: Sequence[Interchange], out: Pa
         raise IntegrityError(f"{checkpoint.path}: NaN or infinite numbers in {', '.join(broken[:8])}")
     out.parent.mkdir(parents=True, exist_ok=True)
     write_network(out, state, architecture=found.architecture, num_classes=found.num_classes, view=found.view,
+                  class_names=found.class_names,
                   source={"file": checkpoint.path.name, "sha256": checkpoint.sha256, "kind": found.source})
     return [*described(side, found), f"loaded: {len(matched.loaded)} tensors, every one of the network", f"wrote {out}"]
 
@@ -168,7 +171,8 @@ def listing(checkpoint: Checkpoint, sides: Sequence[Interchange], asked: Asked) 
 
 def described(side: Interchange, found: Imported) -> list[str]:
     """What was recognised, and what of the file is not used."""
-    head = f"{found.num_classes} classes" if found.num_classes else "no head: features only"
+    named = " with their names" if found.class_names else ""
+    head = f"{found.num_classes} classes{named}" if found.num_classes else "no head: features only"
     lines = [f"{found.source}: {side.name} network {dict(found.architecture)}, {head}", f"view: {dict(found.view)}"]
     groups = Counter(part_of(name) for name in found.left_out)
     if groups:

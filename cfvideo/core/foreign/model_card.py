@@ -54,6 +54,8 @@ def model_card(facts: Mapping[str, Any], code: str, num_parameters: int) -> str:
     clip = f"{view['num_frames']} frames, {view['frame_stride']} apart:" if is_video else "Images:"
     origin = (f"Made of weights of {made_of['kind']}, file {made_of['file']!r}." if made_of else
               "Trained by ClusterFit for video.")
+    if facts.get("class_names"):
+        origin += " `model.json` names its classes in their order."
     return _CARD.format(
         arch=facts["architecture"]["arch"], parameters=num_parameters, origin=origin, clip=clip,
         classes=f"{num_classes} classes" if num_classes else "features only", mean=view["mean"], std=view["std"],

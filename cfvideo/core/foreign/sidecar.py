@@ -8,9 +8,10 @@ from typing import Any
 
 from cfvideo.core.errors import IntegrityError
 from cfvideo.core.foreign.containers import Checkpoint
+from cfvideo.core.network_file import class_names_of
 
 FORMAT = "clusterfit-video network, 1"
-_NEEDED = ("weights_sha256", "architecture", "view")
+_NEEDED = ("weights_sha256", "architecture", "view", "num_classes")
 
 
 def sidecar_of(weights: Path) -> Path:
@@ -19,10 +20,10 @@ def sidecar_of(weights: Path) -> Path:
 
 
 def read_sidecar(checkpoint: Checkpoint) -> dict[str, Any]:
-    """source, architecture and view of an export of ours; nothing where no such file lies beside it.
+    """source, architecture, view and class_names of an export of ours; nothing where no such file lies beside it.
 
     Raises:
-        IntegrityError: it belongs to another file.
+        IntegrityError: it belongs to another file, or does not name each class.
     """
     path = sidecar_of(checkpoint.path)
     try:
@@ -34,4 +35,5 @@ def read_sidecar(checkpoint: Checkpoint) -> dict[str, Any]:
     if told["weights_sha256"] != checkpoint.sha256:
         raise IntegrityError(f"{path}: describes another file than {checkpoint.path.name}, or one of them was changed; "
                              "export both again")
-    return {"source": "an export of this project", "architecture": told["architecture"], "view": told["view"]}
+    return {"source": "an export of this project", "architecture": told["architecture"], "view": told["view"],
+            "class_names": class_names_of(path, told)}

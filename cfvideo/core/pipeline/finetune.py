@@ -34,7 +34,7 @@ def finetune_stages(context: Context, seed: int, name: str, network: Stage, targ
             **context.identity_of(train), "SEED": seed}
     run = partial(run_train, modality=context.modality, index=train, recipe=own, reading=context.reading,
                   objective_of=objective_of, max_bad_share=context.spec.data.max_bad_share, device=context.device,
-                  starts_from="network")
+                  starts_from="network", class_names=train.label_names)
     cost = Cost(solver.max_samples, float(TRAINING_FACTOR * solver.max_samples * context.clip_flops(name)))
     tuned = Stage("finetune", f"seed {seed}: {name} on {target}", keys, {"network": network}, run, cost, about,
                   version=TRAIN_VERSION, by_all=True)

@@ -10,18 +10,20 @@ from typing import Any
 
 from cfvideo.core.durable import sha256_file
 from cfvideo.core.errors import DataError, IntegrityError
-from cfvideo.core.network_file import FILE_NAME, network_path, read_header
+from cfvideo.core.network_file import FILE_NAME, class_names_of, network_path, read_header
 
 
 @dataclass(frozen=True)
 class Imported:
-    """path: the weights.safetensors; digest: of its bytes, what stands for it in fingerprints."""
+    """path: the weights.safetensors; digest: of its bytes, what stands for it in fingerprints. class_names: of its
+    classifier, in order; none where it carries none."""
 
     path: Path
     digest: str
     architecture: Mapping[str, Any]
     view: Mapping[str, Any]
     num_classes: int
+    class_names: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=16)
@@ -37,6 +39,7 @@ def imported(place: str, key: str) -> Imported:
         raise DataError(f"{key}: {path} does not exist; {hint}")
     try:
         header = read_header(path)
-        return Imported(path, sha256_file(path), header["architecture"], header["view"], header["num_classes"])
+        return Imported(path, sha256_file(path), header["architecture"], header["view"], header["num_classes"],
+                        class_names_of(path, header))
     except IntegrityError as error:
         raise DataError(f"{key}: {error}; {hint}") from error

@@ -59,7 +59,8 @@ def pretrain_stage(context: Context, seed: int, name: str = "n_pre") -> Stage:
         return LabelObjective([context.labels("d_pre", seed)], [len(index.label_names)])
 
     return _train(context, seed, name, "pretrain", index, {}, objective_of, factor=2 if name == "n_pre_2x" else 1,
-                  extra_keys=context.label_keys("d_pre") if task == "labels" else {})
+                  extra_keys=context.label_keys("d_pre") if task == "labels" else {},
+                  class_names=index.label_names if task == "labels" else ())
 
 
 def train_cf_stage(context: Context, seed: int, name: str, assigned: Sequence[Stage]) -> Stage:
@@ -90,7 +91,7 @@ def distillation_stage(context: Context, seed: int, n_pre: Stage) -> Stage:
 
     return _train(context, seed, "distillation", "train_cf", index, {"teacher": n_pre}, objective_of,
                   extra_keys={**flatten(spec, "DISTILLATION", neutral=False), **context.label_keys("d_cf")},
-                  extra_flops=context.clip_flops("n_pre"))
+                  extra_flops=context.clip_flops("n_pre"), class_names=index.label_names)
 
 
 def regression_stage(context: Context, seed: int, features: Stage) -> Stage:
@@ -106,7 +107,8 @@ def regression_stage(context: Context, seed: int, features: Stage) -> Stage:
 
 def _train(context: Context, seed: int, name: str, stage_name: str, index: Index, inputs: Mapping[str, Stage],
            objective_of: Callable[[Workspace], Objective], *, factor: int = 1,
-           extra_keys: Mapping[str, Any] | None = None, extra_flops: int = 0) -> Stage:
+           extra_keys: Mapping[str, Any] | None = None, extra_flops: int = 0, class_names: Sequence[str] = (),
+           ) -> Stage:
     network, key = context.network(name), context.key(name)
     samples = factor * network.solver.max_samples
     keys = {**flatten(network, key, neutral=False), **context.common, **context.identity_of(index), "SEED": seed,
@@ -116,7 +118,7 @@ def _train(context: Context, seed: int, name: str, stage_name: str, index: Index
     run = partial(run_train, modality=context.modality, index=index, reading=context.reading, device=context.device,
                   recipe=recipe(network, drawn_as, seed, budget_factor=factor, solver_key=f"{key}.SOLVER",
                                 fewest_items=context.fewest_items(name)),
-                  objective_of=objective_of, max_bad_share=context.spec.data.max_bad_share)
+                  objective_of=objective_of, max_bad_share=context.spec.data.max_bad_share, class_names=class_names)
     cost = Cost(samples, float(samples * (TRAINING_FACTOR * context.clip_flops(name) + extra_flops)))
     return Stage(stage_name, f"seed {seed}: {name}", keys, inputs, run, cost, {"seed": seed, "network": name},
                  version=TRAIN_VERSION, by_all=True)

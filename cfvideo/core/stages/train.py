@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -81,10 +81,11 @@ def run_imported(work: Workspace, *, source: Path) -> Mapping[str, Any]:
 
 def run_train(work: Workspace, *, modality: Modality, index: Index, recipe: Recipe, reading: Reading,
               objective_of: Callable[[Workspace], Objective], max_bad_share: float, device: torch.device,
-              starts_from: str = "") -> Mapping[str, Any]:
+              starts_from: str = "", class_names: Sequence[str] = ()) -> Mapping[str, Any]:
     """Train from scratch, or on from the last checkpoint, and save the network.
 
-    starts_from: the input whose network gives all weights but the head's (fine-tuning); "": drawn anew.
+    starts_from: the input whose network gives all weights but the head's (fine-tuning); "": drawn anew. class_names: of
+    the head, in order, where it learns a data set's labels; the weights carry them on.
     """
     objective = objective_of(work)
     rows, num_outputs = objective.rows, objective.num_outputs
@@ -108,7 +109,8 @@ def run_train(work: Workspace, *, modality: Modality, index: Index, recipe: Reci
     accuracy = _label_accuracy(work, network, modality, index, objective.labels, recipe, reading, device)
     module.cpu()
     if current().is_first:
-        save_network(work.folder, network, architecture=recipe.architecture, num_classes=num_outputs, view=recipe.view)
+        save_network(work.folder, network, architecture=recipe.architecture, num_classes=num_outputs,
+                     view=recipe.view, class_names=class_names)
         write_failures(work.folder, index, {int(row): why for row, why in progress.bad_rows.items()})
     return {"num_classes": num_outputs, "num_rows": len(rows), "num_unlabelled": index.num_rows - len(rows),
             "num_bad_rows": len(progress.bad_rows), "label_accuracy": accuracy,

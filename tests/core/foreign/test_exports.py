@@ -85,6 +85,32 @@ def test_the_sidecar_says_what_tensors_cannot(tmp_path: Path) -> None:
     assert told["weights_sha256"] == hashlib.sha256((tmp_path / "out" / WEIGHTS).read_bytes()).hexdigest()
 
 
+def named(folder: Path, names: str = "edcba") -> Path:
+    folder.mkdir()
+    save_network(folder, small_video("caffe2"), architecture=SMALL, num_classes=5, view=VIEW, class_names=list(names))
+    return folder / FILE_NAME
+
+
+def test_names_of_classes_go_out_with_the_head_and_come_back_in_their_order(tmp_path: Path) -> None:
+    source = named(tmp_path / "ours")
+    for with_head, expected in ((True, list("edcba")), (False, None)):
+        out, back = tmp_path / f"out {with_head}", tmp_path / f"back {with_head}"
+        export_network(source, out, SIDES, with_head=with_head)
+        assert json.loads((out / "model.json").read_text()).get("class_names") == expected
+        assert ("names its classes" in (out / "README.md").read_text()) == with_head
+        import_weights(read_checkpoint(out / WEIGHTS), SIDES, back / FILE_NAME, Asked())
+        assert read_header(back).get("class_names") == expected
+
+
+def test_a_sidecar_that_does_not_name_each_class_is_refused(tmp_path: Path) -> None:
+    export_network(named(tmp_path / "ours"), tmp_path / "out", SIDES, with_head=True)
+    told = json.loads((tmp_path / "out" / "model.json").read_text())
+    (tmp_path / "out" / "model.json").write_text(json.dumps({**told, "class_names": ["a", "b"]}))
+    with pytest.raises(IntegrityError, match=r"model\.json: 2 class_names"):
+        import_weights(read_checkpoint(tmp_path / "out" / WEIGHTS), SIDES, tmp_path / "back", Asked())
+    assert not (tmp_path / "back").exists()
+
+
 def test_the_trunk_alone(tmp_path: Path) -> None:
     source = saved(tmp_path / "ours", small_video("torchvision"), {**SMALL, "midplanes": "torchvision"})
     export_network(source, tmp_path / "out", SIDES, with_head=False)
