@@ -39,10 +39,10 @@ def _spec(tmp_path: Path, *overrides: str) -> RunSpec:
     return load_run_spec([path], overrides)
 
 
-def _stages(spec: RunSpec) -> list[Stage]:
+def _stages(spec: RunSpec, device: str = "cpu") -> list[Stage]:
     data = open_datasets(spec, TOY, Screen())
     cover = Cover("title", "command", "config", "expectation")
-    return Pipeline(spec, TOY, data, torch.device("cpu"), cover).stages()
+    return Pipeline(spec, TOY, data, torch.device(device), cover).stages()
 
 
 def _prints(spec: RunSpec) -> set[str]:
@@ -97,6 +97,12 @@ def test_a_key_changes_a_fingerprint_exactly_if_it_can_change_a_result(tmp_path:
     other = 2 if path[-1] == "micro_batch_size" else _other(value, field.metadata["choices"])
     changed = _changed(spec, path, other)
     assert (_prints(changed) == _prints(spec)) is field.metadata[NEUTRAL]
+
+
+def test_threads_are_in_what_a_gpus_features_are_judged_by_but_not_in_the_features(tmp_path: Path) -> None:
+    one, two = (_stages(_spec(tmp_path, "SYSTEM.THREADS", number), "cuda") for number in "12")
+    changed = {here.name for here, there in zip(one, two, strict=True) if here.fingerprint != there.fingerprint}
+    assert changed == {"probe", "report"}
 
 
 def test_every_key_is_read_somewhere() -> None:

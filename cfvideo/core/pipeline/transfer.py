@@ -23,12 +23,13 @@ def transfer_stages(context: Context, seed: int, name: str, network: Stage, targ
                       keep_views=spec.clip_scores == "softmax", about=about)
     on_train = extract(train, f"{target} train", expected_rows=context.spec.d_tar[target].expected_rows)
     on_test = extract(test, f"{target} test", expected_rows=0)
+    threads = resolved_threads(context.spec.system.threads)
+    # Features of a GPU do not depend on the threads, but what is learned of them here does.
     keys = {**flatten(spec, "PROBE", neutral=False), "SEED": seed, "train": train.content_hash,
-            "test": test.content_hash}
-    known = {"num_classes": len(train.label_names), "seed": seed,
-             "num_threads": resolved_threads(context.spec.system.threads)}
+            "test": test.content_hash, "linear algebra in": f"{threads} threads"}
+    known = {"num_classes": len(train.label_names), "seed": seed, "num_threads": threads}
     run = partial(run_probe, train=train, test=test, yardsticks=yardsticks(spec, device=context.device, **known),
-                  low_shot=low_shot(spec, **known), protocol=protocol(spec))
+                  low_shot=low_shot(spec, **known), protocol=protocol(spec), num_threads=threads)
     cost = Cost(rows=on_train.cost.rows + on_test.cost.rows)
     probe = Stage("probe", f"seed {seed}: {name} on {target}", keys, {"train": on_train, "test": on_test}, run,
                   cost, {"seed": seed, "network": name, **about}, version=2)

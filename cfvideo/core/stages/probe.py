@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from cfvideo.core.device import linear_algebra_in
 from cfvideo.core.durable import write_json
 from cfvideo.core.errors import DataError
 from cfvideo.core.faults import fault_point
@@ -35,22 +36,18 @@ class Yardstick(Protocol):
 
 
 def run_probe(work: Workspace, *, train: Index, test: Index, yardsticks: Mapping[str, Yardstick],
-              low_shot: LowShot | None, protocol: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Fit on inputs["train"], choose on a part of it, score inputs["test"] once.
+              low_shot: LowShot | None, protocol: Mapping[str, Any], num_threads: int) -> Mapping[str, Any]:
+    """Fit on inputs["train"], choose on a part of it, score inputs["test"] once, in `num_threads` threads.
 
     protocol: what the facts say beside the figures. The facts are those of the first yardstick on the layer that its
     held-out training rows prefer; `results` has every yardstick and layer.
     """
     learned, scored = _labelled(work.inputs["train"], train), _labelled(work.inputs["test"], test)
     _check(work.title, learned, scored)
-    found = {name: _kept(work, name, partial(_judged, work, name, yardstick, learned, scored, test.label_names))
-             for name, yardstick in yardsticks.items()}
-    results = {name: tables[FIGURES] for name, tables in found.items()}
+    with linear_algebra_in(num_threads):
+        results, found = _results(work, yardsticks, low_shot, learned, scored, test.label_names)
     method = next(iter(found))
     layer = max(results[method], key=lambda one: float(results[method][one]["holdout"]))
-    if low_shot is not None:
-        results["low_shot"] = _kept(work, "low_shot", partial(_measured, work, "low_shot", low_shot, learned,
-                                                                  scored))
     facts = {**results[method][layer], "method": method, "layer": layer, "results": results,
              "protocol": dict(protocol),
              "dims": {layer: features.shape[2] for layer, features in learned.features.items()},
@@ -60,6 +57,17 @@ def run_probe(work: Workspace, *, train: Index, test: Index, yardsticks: Mapping
     for name in (CLASSES, CONFUSIONS):
         write_json(work.folder / name, {method: tables[name] for method, tables in found.items()})
     return facts
+
+
+def _results(work: Workspace, yardsticks: Mapping[str, Yardstick], low_shot: LowShot | None, train: Samples,
+             test: Samples, names: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The figures of every yardstick, and all tables of those that have such."""
+    found = {name: _kept(work, name, partial(_judged, work, name, yardstick, train, test, names))
+             for name, yardstick in yardsticks.items()}
+    results = {name: tables[FIGURES] for name, tables in found.items()}
+    if low_shot is not None:
+        results["low_shot"] = _kept(work, "low_shot", partial(_measured, work, "low_shot", low_shot, train, test))
+    return results, found
 
 
 def _kept(work: Workspace, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cfvideo.core.device import linear_algebra_in
 from cfvideo.core.metrics import average_precision, mean_of_known
 from cfvideo.core.transfer.choice import Outcome, measured
 from cfvideo.core.transfer.samples import Features, Samples, signs
@@ -117,8 +118,9 @@ class SvmYardstick:
 
 def in_threads(work: Callable[[_Item], _Result], items: Sequence[_Item], num_threads: int, tick: Tick,
                ) -> list[_Result]:
-    """`work` of every item, in order; liblinear computes without holding Python's lock."""
-    with _quiet(), ThreadPoolExecutor(num_threads) as pool:
+    """`work` of every item, in order; liblinear computes without holding Python's lock. Products inside are of one
+    thread: there are as many items at work as there are to be threads."""
+    with _quiet(), linear_algebra_in(1), ThreadPoolExecutor(num_threads) as pool:
         futures = [pool.submit(work, item) for item in items]
         try:
             return [_awaited(future, tick) for future in futures]

@@ -6,11 +6,13 @@ import io
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from rich.console import Console
+from threadpoolctl import threadpool_limits
 
 from cfvideo.core.errors import DataError, Interrupted
 from cfvideo.core.features import FeatureStore
@@ -23,6 +25,7 @@ from cfvideo.core.stage import Artefact, Workspace
 from cfvideo.core.stages.probe import run_probe
 from cfvideo.core.transfer.knn import KnnSolver
 from cfvideo.core.transfer.lbfgs import LbfgsSolver
+from tests.core.transfer.blobs import blas_threads
 
 NAMES = ("drop", "rise", "spin")
 SPEC = ProbeSpec(methods=("linear", "knn", "svm", "low_shot"), strengths=(0.1, 1.0), knn=KnnSpec(neighbours=(5,)),
@@ -57,7 +60,7 @@ def _run(tmp_path: Path, train: list[list[int]], test: list[list[int]], spec: Pr
               "test": _store(tmp_path / "test", test, 1, bad, num_views)}
     work = Workspace(tmp_path, inputs, Screen(Console(file=io.StringIO())), StopRequest(), "probe", tmp_path)
     known = {"num_classes": 3, "seed": 0, "num_threads": 1}
-    facts = run_probe(work, train=_index(train), test=_index(test), protocol=protocol(spec),
+    facts = run_probe(work, train=_index(train), test=_index(test), protocol=protocol(spec), num_threads=1,
                       low_shot=low_shot(spec, **known),
                       yardsticks=yardsticks(spec, device=torch.device("cpu"), **known))
     return dict(facts), tmp_path
@@ -114,6 +117,21 @@ def test_what_a_killed_attempt_had_finished_is_not_done_again(tmp_path: Path, mo
 
 def _interrupted(*_: object, **__: object) -> None:
     raise Interrupted("made up")
+
+
+def test_linear_algebra_is_told_how_many_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stage says one; whatever was set around it stands again afterwards."""
+    seen, fit = [], LbfgsSolver.fit
+
+    def watched(*given: Any, **more: Any) -> Any:
+        seen.append(blas_threads())
+        return fit(*given, **more)
+
+    monkeypatch.setattr(LbfgsSolver, "fit", watched)
+    with threadpool_limits(2, user_api="blas"):
+        _run(tmp_path, _single(60), _single(30), ProbeSpec(methods=("linear",), strengths=(1.0,)))
+        after = blas_threads()
+    assert (seen[0], after) == ({1}, {2})
 
 
 def test_several_labels_give_average_precisions(tmp_path: Path) -> None:

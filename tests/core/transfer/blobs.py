@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 from cfvideo.core.transfer.choice import Chosen, Outcome
 from cfvideo.core.transfer.samples import Samples
@@ -24,6 +25,11 @@ def blobs(num_rows: int, seed: int, *, num_clips: int = 1, distance: float = 4.0
         features[f"res{layer + 5 - len(dims) + 1}"] = (np.eye(NUM_CLASSES, dim)[labels][:, None] * distance
                                                        + noise).astype(np.float32)
     return Samples(features, [np.array([label], np.int32) for label in labels])
+
+
+def blas_threads() -> set[int]:
+    """In how many threads the libraries multiply that NumPy and SciPy came with."""
+    return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
 
 
 def relabelled(samples: Samples, labels: Sequence[Sequence[int]]) -> Samples:

@@ -7,11 +7,13 @@ import pytest
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
+from cfvideo.core.device import linear_algebra_in
 from cfvideo.core.metrics import average_precision
 from cfvideo.core.transfer.low_shot import CHOSEN_HONESTLY, CHOSEN_ON_TEST, LowShot, draw_rows
 from cfvideo.core.transfer.samples import Samples, signs
-from cfvideo.core.transfer.svm import SvmYardstick
-from tests.core.transfer.blobs import blobs, relabelled
+from cfvideo.core.transfer.solver import no_tick
+from cfvideo.core.transfer.svm import SvmYardstick, in_threads
+from tests.core.transfer.blobs import blas_threads, blobs, relabelled
 
 COSTS = (10.0, 0.01, 1.0)
 
@@ -56,6 +58,12 @@ def test_threads_change_nothing() -> None:
                   for num in (1, 3))
     assert one.more == three.more
     assert np.array_equal(one.integral, three.integral, equal_nan=True)
+
+
+def test_products_of_classes_at_work_side_by_side_are_of_one_thread_each() -> None:
+    with linear_algebra_in(2):
+        assert in_threads(lambda _: blas_threads(), [0, 1, 2], 2, no_tick) == 3 * [{1}]
+        assert blas_threads() == {2}
 
 
 def test_signs_leave_out_what_is_ignored_unless_it_is_a_label() -> None:
