@@ -3,7 +3,7 @@
 Training: turned where the task is RotNet, then a random part of random shape scaled to the crop (RandomResizedCrop;
 Szegedy et al., 2015, with torchvision's numbers) or, where CROP_AREA is empty, a random square after scaling and
 padding; then mirrored, then turned grey. Evaluation: the short edge scaled, the central square; of several views the
-i-th of n lies i / (n - 1) of the way from the upper left to the lower right corner.
+i-th of n lies i / (n - 1) of the way from the upper left to the lower right corner. Or the whole picture, squeezed.
 """
 
 from __future__ import annotations
@@ -114,8 +114,11 @@ def _fitting(width: int, height: int) -> Size:
 
 
 def eval_plan(size: Size, view: Mapping[str, Any], num_views: int) -> Plan:
-    """The central square, or `num_views` squares along the diagonal."""
-    (width, height), side = short_edge(view["short_edge_px"])(*size), view["crop_px"]
+    """The central square, or `num_views` squares along the diagonal; where "squeeze" is set, the whole picture."""
+    side = view["crop_px"]
+    if view.get("squeeze"):
+        return Plan((side, side), side, (Window(0, 0),) * num_views)
+    width, height = short_edge(view["short_edge_px"])(*size)
     if num_views == 1:
         return Plan((width, height), side, (eval_window(height, width, crop_px=side),))
     bottom, right = room(height, width, side)

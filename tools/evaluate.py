@@ -8,8 +8,9 @@
 
 With --data the network's own classifier is scored; the data's classes must be among its own, by name where the weights
 name them, as those of our runs do, or else in their order. With --train and --test a linear classifier, or what
-PROBE.METHODS asks for, learns from the network's frozen features of one and is scored on the other. W is a
-weights.safetensors of a run, or a folder that tools/import_weights.py made of other weights.
+PROBE.METHODS asks for, learns from the network's frozen features of one and is scored on the other; D_TAR.TEST holds
+what a config says of a target: D_TAR.TEST.SQUEEZE true. W is a weights.safetensors of a run, or a folder that
+tools/import_weights.py made of other weights.
 
 Writes evaluation.json, classes.csv, confusion.json and confusion.png into --out. The same command resumes after an
 interruption, and other questions to the same --out re-use what is there.
@@ -48,8 +49,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--root", type=Path, help="folder that the lists' paths start from (default: each list's own)")
     parser.add_argument("--out", type=Path, default=Path("runs/evaluate"), metavar="FOLDER",
                         help="where results and finished stages go (default: %(default)s)")
-    parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="config keys: PROBE, EXTRACT.BATCH_SIZE, "
-                        "DATA, SYSTEM, SEEDS")
+    parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="config keys: PROBE, D_TAR.TEST, "
+                        "EXTRACT.BATCH_SIZE, DATA, SYSTEM, SEEDS")
     return parser.parse_intermixed_args(arguments)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from torchvision.transforms import functional as TF
 
 from cfimage import dali
@@ -79,6 +79,19 @@ def test_batches_of_one_shape_with_bad_rows_and_padding_invalid_and_zero(index: 
     assert failures == BAD
     assert sum(batch.decoders.get("pillow", 0) for batch in batches) == NUM_GOOD
     assert batches[0].targets is None
+
+
+def test_squeezed_pictures_are_pillows_resize_and_the_same_rows_fail(index: Index) -> None:
+    batches = evaluated(index, squeeze=True)
+    seen = {int(row): levels(one) for batch in batches for row, one in zip(batch.rows, batch.data, strict=True)}
+    for row in range(NUM_GOOD):
+        with Image.open(index.path_of(row)) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+            expected = np.asarray(upright.resize((32, 32), Image.Resampling.BILINEAR))
+        np.testing.assert_allclose(seen[row], expected, atol=1e-3)
+    failures = {index.name_of(failure.row): failure.status for batch in batches for failure in batch.failures}
+    # Of all bad files, the sliver alone was one for being scaled by its short edge.
+    assert failures == {name: status for name, status in BAD.items() if name != "c/5_sliver.jpg"}
 
 
 def test_rows_known_to_be_bad_are_not_opened(index: Index) -> None:
@@ -181,6 +194,11 @@ def test_dali_gives_pillows_batches_and_tells_what_decoded(index: Index) -> None
     assert worst(found, evaluated(index, num_views=2)) < 1.01
     # The PNG, the CMYK and the turned JPEG are Pillow's.
     assert sum((batch.decoders for batch in found), start=type(found[0].decoders)()) == {"dali_cpu": 5, "pillow": 3}
+
+
+@needs_dali
+def test_dali_squeezes_as_pillow_does(index: Index) -> None:
+    assert worst(evaluated(index, "dali_cpu", squeeze=True), evaluated(index, squeeze=True)) < 1.01
 
 
 @needs_dali

@@ -34,6 +34,11 @@ def test_evaluation_takes_squares_along_the_diagonal(num_views: int, windows: li
     assert (plan.box, plan.quarters, plan.pad_px, plan.grey, plan.corners) == (None, 0, 0, False, ())
 
 
+@pytest.mark.parametrize("size", [(500, 300), (1, 9000), (24, 24)])
+def test_whole_pictures_are_squeezed_into_the_square(size: tuple[int, int]) -> None:
+    assert eval_plan(size, view(squeeze=True), 1) == Plan((24, 24), 24, (Window(0, 0),))
+
+
 def test_evaluation_does_not_know_the_task() -> None:
     assert eval_plan((50, 40), view(task="jigsaw"), 2) == eval_plan((50, 40), view(), 2)
 

@@ -171,5 +171,18 @@ def test_a_target_may_be_judged_in_its_own_way(tmp_path: Path) -> None:
     assert [stage.fingerprint for stage in as_everywhere] == [stage.fingerprint for stage in plain]
 
 
+def test_a_target_of_squeezed_pictures_has_features_of_its_own(tmp_path: Path) -> None:
+    words = ["MODALITY", "image", "PROBE.NUM_CLIPS", "3", "D_TAR.U", "{TRAIN: '44', TEST: '31'}"]
+    plain, squeezed = (_stages(_spec(tmp_path, *words, *more)) for more in ([], ["D_TAR.U.SQUEEZE", "true"]))
+    changed = [stage for stage, was in zip(squeezed, plain, strict=True)
+               if stage.fingerprint != was.fingerprint and stage.name != "report"]
+    assert {stage.name for stage in changed} == {"extract", "probe"}
+    assert {stage.role.partition(" on ")[2].split()[0] for stage in changed} == {"U"}
+    # A whole picture is one view, whatever the other targets take.
+    one = _stages(_spec(tmp_path, *words, "PROBE.NUM_CLIPS", "1"))
+    assert [stage.cost.flops for stage in changed] == [stage.cost.flops for stage in one if stage.role in
+                                                       {other.role for other in changed}]
+
+
 def test_flatten_knows_every_key_of_the_run(tmp_path: Path) -> None:
     assert flatten(_spec(tmp_path))["D_TAR.T.TRAIN"] == "45"

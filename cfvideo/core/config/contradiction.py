@@ -51,10 +51,12 @@ def _proxies(spec: RunSpec) -> Iterator[Contradiction]:
         if own in ("2x", "multi_task") or own.startswith("round"):
             yield Contradiction((f"MORE_N_PRE.{own}",), f"MORE_N_PRE.{own}: the tables have a network of this name "
                                 "(n_pre_2x, n_cf_multi_task, n_cf_round2): choose another")
-    pretext = [name for name, network in networks(spec) if network.task != "labels"]
-    if spec.modality == "video" and pretext:
-        yield Contradiction((f"{pretext[0]}.TASK", "MODALITY"), f"{pretext[0]}.TASK: pretext tasks are for images: "
-                            "leave it out, or set MODALITY image")
+    of_images = {f"{own}.TASK": "pretext tasks are for images"
+                 for own, network in networks(spec) if network.task != "labels"}
+    of_images |= {f"D_TAR.{own}.SQUEEZE": "a protocol of images; the probes of videos see cropped clips"
+                  for own, target in spec.d_tar.items() if target.squeeze}
+    for key, why in of_images.items() if spec.modality == "video" else ():
+        yield Contradiction((key, "MODALITY"), f"{key}: {why}: leave it out, or set MODALITY image")
 
 
 def _nothing_to_learn(spec: RunSpec) -> Iterator[Contradiction]:

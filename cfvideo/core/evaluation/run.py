@@ -31,7 +31,7 @@ from cfvideo.core.pipeline.training import pretrain_stage
 from cfvideo.core.pipeline.transfer import score_stage, transfer_stages
 from cfvideo.core.records import Modality
 from cfvideo.core.screen import Screen
-from cfvideo.core.specs import RunSpec, TargetSpec
+from cfvideo.core.specs import RunSpec
 from cfvideo.core.stage import Stage
 from cfvideo.core.store import Store
 from cfvideo.core.transfer.tables import CLASSES, CONFUSIONS
@@ -43,7 +43,7 @@ def evaluate(modality: Modality, request: Request) -> int:
     """Do it; results lie in request.out, finished stages below it. Returns the exit code or raises a CfError."""
     stop = StopRequest()
     with stop.installed(), joined():
-        screen, spec = Screen(quiet=not current().is_first), _spec(request)
+        screen, spec = Screen(quiet=not current().is_first), _spec(modality, request)
         torch.set_num_threads(resolved_threads(spec.system.threads))
         context, stages = _stages(modality, request, spec, screen)
         store = Store(request.out)
@@ -58,12 +58,16 @@ def evaluate(modality: Modality, request: Request) -> int:
     return 0
 
 
-def _spec(request: Request) -> RunSpec:
-    """The overrides on the defaults. D_PRE is asked for by every config and read by nobody here."""
-    spec = load_run_spec([], [*request.overrides, "D_PRE.PATH", "none"])
+def _spec(modality: Modality, request: Request) -> RunSpec:
+    """The overrides on the defaults. The data sets are the request's: paths are asked for by every config and read by
+    nobody here."""
+    words = ["MODALITY", modality.name, "D_PRE.PATH", "none"]
+    if request.train is not None:
+        words += [f"D_TAR.{_TARGET}.TRAIN", "none", f"D_TAR.{_TARGET}.TEST", "none"]
+    spec = load_run_spec([], [*request.overrides, *words])
     if len(spec.seeds) > 1:
         raise ConfigError(f"SEEDS {list(spec.seeds)}: one network is judged once; give one seed")
-    return replace(spec, n_pre=replace(spec.n_pre, weights=str(request.weights)), d_tar={_TARGET: TargetSpec()})
+    return replace(spec, n_pre=replace(spec.n_pre, weights=str(request.weights)))
 
 
 def _stages(modality: Modality, request: Request, spec: RunSpec, screen: Screen) -> tuple[Context, list[Stage]]:

@@ -66,9 +66,10 @@ class Context:
         return noisy(picked, len(index.label_names), share=source.labels.noise, seed=seed)
 
     def probe(self, target: str) -> ProbeSpec:
-        """How one target is judged: as PROBE says, but for what the target says itself."""
+        """How one target is judged: as PROBE says, but for what the target says itself. A whole picture is one view."""
         own, spec = self.spec.d_tar[target], self.spec.probe
         return dataclasses.replace(spec, methods=own.methods or spec.methods,
+                                   num_clips=1 if own.squeeze else spec.num_clips,
                                    sgd=dataclasses.replace(spec.sgd, epochs=own.epochs or spec.sgd.epochs))
 
     def label_keys(self, which: str) -> dict[str, Any]:

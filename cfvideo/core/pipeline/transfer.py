@@ -18,9 +18,9 @@ from cfvideo.core.stages.score import run_score
 def transfer_stages(context: Context, seed: int, name: str, network: Stage, target: str) -> list[Stage]:
     """Features of the target's two splits under one network, and the probes on them."""
     train, test = context.data.targets[target]
-    spec, about = context.probe(target), {"target": target}
+    spec, about, squeeze = context.probe(target), {"target": target}, context.spec.d_tar[target].squeeze
     extract = partial(extract_stage, context, seed, name, network, layers=spec.layers, num_clips=spec.num_clips,
-                      keep_views=spec.clip_scores == "softmax", about=about)
+                      keep_views=spec.clip_scores == "softmax", squeeze=squeeze, about=about)
     on_train = extract(train, f"{target} train", expected_rows=context.spec.d_tar[target].expected_rows)
     on_test = extract(test, f"{target} test", expected_rows=0)
     threads = resolved_threads(context.spec.system.threads)
@@ -29,7 +29,8 @@ def transfer_stages(context: Context, seed: int, name: str, network: Stage, targ
             "test": test.content_hash, "linear algebra in": f"{threads} threads"}
     known = {"num_classes": len(train.label_names), "seed": seed, "num_threads": threads}
     run = partial(run_probe, train=train, test=test, yardsticks=yardsticks(spec, device=context.device, **known),
-                  low_shot=low_shot(spec, **known), protocol=protocol(spec), num_threads=threads)
+                  low_shot=low_shot(spec, **known), num_threads=threads,
+                  protocol=protocol(spec) | ({"squeezed": True} if squeeze else {}))
     cost = Cost(rows=on_train.cost.rows + on_test.cost.rows)
     probe = Stage("probe", f"seed {seed}: {name} on {target}", keys, {"train": on_train, "test": on_test}, run,
                   cost, {"seed": seed, "network": name, **about}, version=2)

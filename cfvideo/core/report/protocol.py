@@ -42,7 +42,7 @@ def _sentence(probe: ProbeResult) -> str:
     if "num_clips" in said:
         averaged = "probabilities" if said.get("averaged_over_clips") == "softmax" else "features"
         parts.append(f"{averaged} averaged over {said['num_clips']} views of each row" if said["num_clips"] != 1
-                     else "one view of each row")
+                     else "one view of each row" + (", the whole picture squeezed" if "squeezed" in said else ""))
     if len(probe.results.get(probe.method, {})) > 1:
         parts.append("of several layers the one that held-out training rows prefer")
     return "; ".join(parts)

@@ -70,6 +70,8 @@ SMALL = ["N_CF.ARCH", "r2plus1d"]
      ["N_PRE.TASK", "labels"]),
     ([*ROTNET, *NOISE, "D_CF.PATH", "y", "BASELINES", "[prototype]"], "D_PRE.LABELS.NOISE 0.5 makes labels wrong",
      ["D_PRE.LABELS.NOISE", "0"]),
+    (["D_TAR.A", "{TRAIN: x, TEST: y, SQUEEZE: true}"], "D_TAR.A.SQUEEZE: a protocol of images; the probes of videos "
+     "see cropped clips: leave it out", ["MODALITY", "image"]),
     (["D_TAR.A", "{}"], "D_TAR.A.TRAIN and D_TAR.A.TEST are empty", ["D_TAR.A", "{TRAIN: x, TEST: y}"]),
 ])
 def test_a_contradiction_is_refused_and_its_way_out_works(words: list[str], says: str, mend: list[str]) -> None:

@@ -128,6 +128,7 @@ def test_pretext_tasks(name: str) -> None:
     assert (sgd.momentum, sgd.weight_decays, sgd.scaling) == (0.9, (5e-4,), "batch_norm")
     judged = {name: (target.methods, target.epochs or sgd.epochs) for name, target in spec.d_tar.items()}
     assert judged == {"IMAGENET": ((), 28), "VOC07": (("svm",), 28), "PLACES205": ((), 14), "INATURALIST": ((), 84)}
+    assert [name for name, target in spec.d_tar.items() if target.squeeze] == ["VOC07"]
 
 
 def test_jigsaw_and_both_differ_from_rotnet_in_their_networks_alone() -> None:
