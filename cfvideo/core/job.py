@@ -17,7 +17,8 @@ from cfvideo.core.interrupt import StopRequest
 from cfvideo.core.lock import output_lock
 from cfvideo.core.pipeline.study import Study
 from cfvideo.core.plan import plan_table, stale_lines
-from cfvideo.core.report.console import console_table
+from cfvideo.core.report.console import console_table, red_box
+from cfvideo.core.report.low_shot import warning
 from cfvideo.core.report.verdict import verdict
 from cfvideo.core.screen import Screen
 from cfvideo.core.specs import RunSpec
@@ -103,6 +104,8 @@ def _conclude(every: Sequence[Stage], job: Job, store: Store, screen: Screen) ->
     study = job.study
     data = collect([(stage, store.need(stage)) for stage in study.work], study.page, study.statuses)
     screen.console.print(console_table(data))
+    if words := warning(data):
+        screen.console.print(red_box(words))
     for sentence in verdict(data):
         screen.say(sentence)
     screen.say(f"Report: {job.publish(report)}")

@@ -240,6 +240,11 @@ def test_another_question_to_the_same_network_reuses_its_features(evaluate: Eval
     assert (first[0], second[0]) == (0, 0)
     assert first[1].count("re-used") == 0
     assert second[1].count("re-used") == 3  # the network and the features of both splits
+    few = ("PROBE.METHODS", "[svm, low_shot]", "PROBE.SVM.COSTS", "[1.0]", "PROBE.SVM.SHOTS", "[1, 3]")
+    for on_test in (False, True):
+        _, said = evaluate(tmp_path, *arguments, *few, "PROBE.SVM.CHOOSE_ON_TEST", str(on_test))
+        assert "SVMs from so many rows per class" in said
+        assert ("Test rows chose the costs" in said) is on_test
 
 
 def test_killed_between_shards_the_same_command_ends_with_the_same_and_reuses_it(evaluate: Evaluate, folder: Path,

@@ -21,7 +21,7 @@ from cfvideo.core.distributed import current, first_only, joined
 from cfvideo.core.errors import ConfigError
 from cfvideo.core.evaluation.classes import in_own_classes, require_classifier
 from cfvideo.core.evaluation.request import Request
-from cfvideo.core.evaluation.tables import figures_table, publish, worst_classes
+from cfvideo.core.evaluation.tables import figures_table, low_shot_table, publish, worst_classes
 from cfvideo.core.execute import execute
 from cfvideo.core.interrupt import StopRequest
 from cfvideo.core.lock import output_lock
@@ -30,10 +30,13 @@ from cfvideo.core.pipeline.imported import imported
 from cfvideo.core.pipeline.training import pretrain_stage
 from cfvideo.core.pipeline.transfer import score_stage, transfer_stages
 from cfvideo.core.records import Modality
+from cfvideo.core.report.console import red_box
+from cfvideo.core.report.low_shot import WARNING
 from cfvideo.core.screen import Screen
 from cfvideo.core.specs import RunSpec
 from cfvideo.core.stage import Stage
 from cfvideo.core.store import Store
+from cfvideo.core.transfer.low_shot import CHOSEN_ON_TEST
 from cfvideo.core.transfer.tables import CLASSES, CONFUSIONS
 
 _NETWORK, _TARGET = "n_pre", "TEST"
@@ -118,5 +121,9 @@ def _conclude(stages: Sequence[Stage], store: Store, context: Context, screen: S
               "data": {name: index.content_hash for name, index in indexes.items()}}
     files = publish(store.root, facts, classes, confusion)
     screen.console.print(figures_table(facts))
+    if few := low_shot_table(facts):
+        screen.console.print(few)
+    if any(found["chosen_on"] == CHOSEN_ON_TEST for found in facts.get("results", {}).get("low_shot", {}).values()):
+        screen.console.print(red_box(WARNING))
     screen.console.print(worst_classes(classes))
     screen.say("Written: " + ", ".join(str(file) for file in files))

@@ -89,6 +89,20 @@ def figures_table(facts: Mapping[str, Any]) -> Table:
     return table
 
 
+def low_shot_table(facts: Mapping[str, Any]) -> Table | None:
+    """mAP of SVMs from a few rows per class, by layer; None where none were asked for."""
+    layers = facts.get("results", {}).get("low_shot", {})
+    if not layers:
+        return None
+    shots = sorted({int(k) for found in layers.values() for k in found["shots"]})
+    table = Table("mAP, %", *(f"{k:,}" for k in shots), title="SVMs from so many rows per class", title_justify="left",
+                  caption="mean ± standard deviation over the draws")
+    for layer, found in layers.items():
+        table.add_row(layer, *(f"{percent(one['mean'])} ± {percent(one['std'])}"
+                               for one in (found["shots"][str(k)] for k in shots)))
+    return table
+
+
 def worst_classes(classes: ClassLines) -> Table:
     """The classes with rows, the worst first, and how many more there are."""
     lines = sorted((line for line in classes if line["num_rows"]), key=lambda line: float(line["accuracy"]))

@@ -63,7 +63,7 @@ class Study:
         inputs = {stage.fingerprint: stage for stage in self.work}
         # A network's name on the page depends on the other runs that it is shown with.
         keys = {"config": self.cover.config_yaml, "networks": sorted(self.page.layout.baselines)}
-        return [*self.work, Stage("report", self.cover.title, keys, inputs, run, version=2)]
+        return [*self.work, Stage("report", self.cover.title, keys, inputs, run, version=3)]
 
 
 def chart(axis: Axis, rows: Mapping[str, Row]) -> Chart | None:

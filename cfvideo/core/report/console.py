@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
@@ -42,6 +43,11 @@ def console_table(data: ReportData) -> Table:
         cells = [_cell(comparison.difference if comparison else None, seeds, points) for comparison in found]
         table.add_row(Text(visible(f"{network_text(candidate)} - {_baseline(data, candidate)}")), *cells, style="bold")
     return table
+
+
+def red_box(words: str) -> Panel:
+    """What a reader must not miss."""
+    return Panel(Text(words), border_style="bold red", style="red")
 
 
 def _console_lines(data: ReportData) -> list[str]:

@@ -36,6 +36,8 @@ class ProbeResult:
     num_test_rows: rows the metrics were computed on; num_invalid_rows: undecodable test rows left out of them.
     strength: the inverse L2 penalty chosen on held-out training rows, None where there is none. method, layer: what the
     metrics are of; protocol: what else a reader must know to compare them. results: metrics of every method and layer.
+    low_shot: layer -> rows per class -> mean, std, min and max of the mAP of SVMs from so few, over the draws;
+    low_shot_on_test: whether test rows chose their costs.
     """
 
     network: str
@@ -49,6 +51,8 @@ class ProbeResult:
     layer: str = "res5"
     protocol: Mapping[str, object] = field(default_factory=dict)
     results: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    low_shot: Mapping[str, Mapping[int, Mapping[str, float]]] = field(default_factory=dict)
+    low_shot_on_test: bool = False
 
     def __post_init__(self) -> None:
         owner = f"probe of {self.network} on {self.target}, seed {self.seed}"
@@ -58,6 +62,9 @@ class ProbeResult:
         for method, layers in self.results.items():
             for layer, metrics in layers.items():
                 _check_fractions(f"{owner}, {method} on {layer}", metrics.items())
+        for layer, shots in self.low_shot.items():
+            for shot, metrics in shots.items():
+                _check_fractions(f"{owner}, {shot} rows per class on {layer}", metrics.items())
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,6 @@ class ContactSheet:
     captions: Sequence[str]
     distances: Sequence[float]
     network: str = "n_cf"
-    share_moved: Sequence[float] = ()
 
     def __post_init__(self) -> None:
         owner = f"contact sheet of cluster {self.cluster}, seed {self.seed}"

@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from cfvideo.core.report.data import ClusterSummary, ReportData, TrainingCurve
+from cfvideo.core.report.low_shot_figures import low_shot_figures
 from cfvideo.core.report.probe_figures import probe_figures
 from cfvideo.core.report.style import Palette, ReportFigure, compact_numbers, legend, make_figure, short_name
 from cfvideo.core.report.sweep_figures import layer_figures, sweep_figures
@@ -38,8 +39,9 @@ MOST_APART = 50
 
 def figures(data: ReportData) -> list[ReportFigure]:
     """Those that the data allows, in the page's order."""
-    return [*sweep_figures(data), *layer_figures(data), *probe_figures(data), *_curve_figures(data.curves),
-            *_iteration_figures(data.clusters), *_sizes_figure(data.clusters)]
+    return [*sweep_figures(data), *layer_figures(data), *probe_figures(data), *low_shot_figures(data),
+            *_curve_figures(data.curves), *_iteration_figures(data.clusters),
+            *_sizes_figure(data.clusters)]
 
 
 def _curve_figures(curves: Sequence[TrainingCurve]) -> list[ReportFigure]:

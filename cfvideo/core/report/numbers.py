@@ -41,6 +41,14 @@ class Summary:
     def spread(self) -> float | None:
         return stdev(self.by_seed.values()) if len(self.by_seed) > 1 else None
 
+    @property
+    def agreement(self) -> str:
+        """Of differences: good or bad where several seeds all are, else even; one seed alone earns no colour."""
+        values = self.by_seed.values()
+        if len(values) < 2:
+            return "even"
+        return "good" if min(values) > TIE else "bad" if max(values) < -TIE else "even"
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -136,11 +144,19 @@ def compare(data: ReportData, candidate: str, target: str) -> Comparison | None:
     """The headline metric's paired difference to the network's own N_pre; None where no seed ran both."""
     baseline = baseline_of(data, candidate)
     first, second = summarise(data, candidate, target), summarise(data, baseline, target)
-    if first is None or second is None or not first.by_seed.keys() & second.by_seed.keys():
+    difference = paired(first, second)
+    if first is None or second is None or difference is None:
         return None
-    paired = {seed: value - second.by_seed[seed] for seed, value in first.by_seed.items() if seed in second.by_seed}
     unpaired = tuple(sorted(first.by_seed.keys() ^ second.by_seed.keys()))
-    return Comparison(candidate, baseline, target, Summary(paired), unpaired)
+    return Comparison(candidate, baseline, target, difference, unpaired)
+
+
+def paired(first: Summary | None, second: Summary | None) -> Summary | None:
+    """first - second on the seeds that both have; None where there are none."""
+    if first is None or second is None:
+        return None
+    values = {seed: value - second.by_seed[seed] for seed, value in first.by_seed.items() if seed in second.by_seed}
+    return Summary(values) if values else None
 
 
 def by_layer(data: ReportData, network: str, target: str) -> dict[str, Summary]:

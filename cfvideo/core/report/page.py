@@ -25,6 +25,7 @@ from cfvideo.core.report import numbers as report_numbers
 from cfvideo.core.report import text as report_text
 from cfvideo.core.report.console import console_table
 from cfvideo.core.report.data import ProbeResult, ReportData
+from cfvideo.core.report.low_shot import low_shot_tables, warning
 from cfvideo.core.report.protocol import protocols
 from cfvideo.core.report.verdict import verdict
 
@@ -39,8 +40,8 @@ FEW_SEEDS = 6
 
 
 def render(data: ReportData, folder: Path) -> Path:
-    """Write report.html, table.csv, failures.csv (where there are any) and the figures as PNG into `folder`, which
-    is made if absent. Returns the page's path."""
+    """Write report.html, table.csv, low_shot.csv and failures.csv (where there are any) and the figures as PNG into
+    `folder`, which is made if absent. Returns the page's path."""
     # Drawing is the only part that needs matplotlib, which takes a second to import.
     from cfvideo.core.report.figures import figures
 
@@ -49,6 +50,8 @@ def render(data: ReportData, folder: Path) -> Path:
     for figure in drawn:
         (folder / f"{figure.name}.png").write_bytes(figure.light)
     _write(folder / "table.csv", table_csv(data))
+    if any(probe.low_shot for probe in data.probes):
+        _write(folder / "low_shot.csv", low_shot_csv(data))
     if data.failures:
         _write(folder / "failures.csv", failures_csv(data))
     page = folder / "report.html"
@@ -67,7 +70,7 @@ def _page(data: ReportData, drawn: list[ReportFigure]) -> str:
     figures = [(figure, png_uri(figure.light), png_uri(figure.dark)) for figure in drawn]
     return environment("cfvideo.core.report").get_template("report.html.j2").render(
         data=data, style=Markup(style), style_hash=style_hash(style), figures=figures, verdict=verdict(data),
-        protocols=protocols(data),
+        protocols=protocols(data), low_shot=low_shot_tables(data), low_shot_warning=warning(data),
         sheets=page_sheets(data.sheets, data.clusters), max_failures=MAX_FAILURES, few_seeds=FEW_SEEDS,
         numbers=report_numbers, text=report_text)
 
@@ -128,6 +131,17 @@ def _lines_of(probe: ProbeResult) -> Iterator[tuple[str, str, Mapping[str, float
         for layer, figures in layers.items():
             if (method, layer) != (probe.method, probe.layer):
                 yield method, layer, figures, False
+
+
+def low_shot_csv(data: ReportData) -> str:
+    """One line per target, network, seed, layer and number of rows per class: mAP over the draws, as fractions."""
+    scores = ["mean", "std", "min", "max"]
+    rows = [[report_text.visible(probe.target), report_text.visible(probe.network), probe.seed,
+             report_text.visible(layer), k, *(repr(float(found[name])) for name in scores), int(probe.low_shot_on_test)]
+            for target in report_numbers.targets(data) for network in report_numbers.networks(data)
+            for probe in report_numbers.probes_of(data, network, target)
+            for layer, shots in probe.low_shot.items() for k, found in sorted(shots.items())]
+    return _csv(["target", "network", "seed", "layer", "rows_per_class", *scores, "costs_chosen_on_test"], rows)
 
 
 def failures_csv(data: ReportData) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from cfvideo.core.report.text import visible
 
@@ -106,6 +106,13 @@ def heighten(axes: Axes, inches: float) -> None:
     figure = axes.get_figure()
     if isinstance(figure, Figure) and inches > SIZE_INCHES[1]:
         figure.set_size_inches(SIZE_INCHES[0], inches)
+
+
+def plain_ticks(axes: Axes, marks: Mapping[float, str]) -> None:
+    """Position -> text on the horizontal axis, and nothing else: a logarithmic one would write powers of ten."""
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticks(list(marks), [short_name(text) for text in marks.values()], rotation=20 if len(marks) > 6 else 0)
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def compact_numbers(axes: Axes) -> None:

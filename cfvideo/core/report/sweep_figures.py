@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter, NullLocator
 
 from cfvideo.core.report import numbers
 from cfvideo.core.report.data import ReportData
 from cfvideo.core.report.layout import Axis
 from cfvideo.core.report.numbers import Summary
-from cfvideo.core.report.style import Palette, ReportFigure, legend, make_figure, short_name
+from cfvideo.core.report.style import Palette, ReportFigure, legend, make_figure, plain_ticks, short_name
 from cfvideo.core.report.text import network_text, percent
 
 LINES = "Mean over seeds; dots: single seeds. Broken lines: networks that {axis} does not change."
@@ -117,17 +115,10 @@ def _surroundings(axes: Axes, palette: Palette, lines: Lines, axis: Axis, metric
     if lines.paper_points:
         axes.plot([place for place, _ in lines.paper_points], [100 * value for _, value in lines.paper_points], "x",
                   color=palette.paper, markersize=6, label=_PAPER)
-    _ticks(axes, axis.places)
+    plain_ticks(axes, dict(axis.places.values()))
     axes.set_xlabel(axis.text)
     axes.set_ylabel(f"{metric}, %" if metric == "mAP" else "top-1, %" if metric.startswith("top-1") else "%")
     legend(axes, num_columns=3 if len(lines.series) + len(lines.levels) > 2 else 2)
-
-
-def _ticks(axes: Axes, places: Mapping[str, tuple[float, str]]) -> None:
-    marks = dict(places.values())
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticks(list(marks), [short_name(text) for text in marks.values()], rotation=20 if len(marks) > 6 else 0)
-    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def layer_figures(data: ReportData) -> list[ReportFigure]:

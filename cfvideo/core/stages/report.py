@@ -28,6 +28,7 @@ from cfvideo.core.report.numbers import METRIC_NAMES, pick_clusters
 from cfvideo.core.report.protocol import FINE_TUNING
 from cfvideo.core.stage import Artefact, Stage, Workspace
 from cfvideo.core.stages.cluster import LABELS
+from cfvideo.core.transfer.low_shot import CHOSEN_ON_TEST
 
 _NUM_SHEETS = 7
 _PICTURES_PER_SHEET = 12
@@ -63,9 +64,13 @@ def collect(parts: Parts, cover: Cover, statuses: Mapping[str, str]) -> ReportDa
 
 def _probe(stage: Stage, artefact: Artefact) -> ProbeResult:
     facts = artefact.facts
+    few = facts["results"].get("low_shot", {})
     return ProbeResult(network=stage.about["network"], target=stage.about["target"], seed=stage.about["seed"],
                        metrics=_metrics(facts), strength=facts["strength"], method=facts["method"],
                        layer=facts["layer"], protocol=facts["protocol"], results=_results(facts["results"]),
+                       low_shot={layer: {int(shot): scores for shot, scores in found["shots"].items()}
+                                 for layer, found in few.items()},
+                       low_shot_on_test=any(found["chosen_on"] == CHOSEN_ON_TEST for found in few.values()),
                        num_test_rows=facts["num_test_rows"], num_invalid_rows=facts["num_invalid_rows"])
 
 
@@ -74,7 +79,7 @@ def _metrics(figures: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _results(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, dict[str, float]]]:
-    """Every method and layer; low_shot has no single figure."""
+    """Every method and layer; low_shot has no single figure and a table of its own."""
     return {method: {layer: _metrics(figures) for layer, figures in layers.items()}
             for method, layers in tables.items() if method != "low_shot"}
 

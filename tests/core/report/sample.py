@@ -126,6 +126,15 @@ def ablation(form: str = "lines") -> ReportData:
                    sheets=[replace(sheet, network="n_cf_p0_k40") for sheet in sheets(summaries[0], 2)])
 
 
+def few_rows(*, on_test: bool = False) -> ReportData:
+    """SVMs from 1, 4 and 96 rows per class on two seeds."""
+    results = [replace(probe(network, "motion", seed, 0.5), low_shot_on_test=on_test, low_shot={"res5": {
+        k: {"mean": low + shift + 0.04 * seed, "std": 0.02 * (seed + 1), "min": 0.1, "max": 0.9}
+        for k, shift in ((1, 0.0), (4, 0.1), (96, 0.2))}})
+        for network, low in (("untrained", 0.1), ("n_pre", 0.3), ("n_cf", 0.4)) for seed in range(2)]
+    return ReportData("few rows", "c", "", probes=results)
+
+
 def hostile() -> ReportData:
     """Every string of every record is hostile."""
     name = HOSTILE[0]
