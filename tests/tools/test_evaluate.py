@@ -229,7 +229,7 @@ def test_tables_and_picture_are_there_and_say_the_same(evaluate: Evaluate, folde
     assert results["results"].keys() == {"linear", "knn"}
     with Image.open(tmp_path / "confusion.png") as picture:
         assert min(picture.size) > 300
-    for expected in ("linear, res5", "knn, res5", "drop", "confusion.png", "mean of classes"):
+    for expected in ("linear probe, res5", "k-NN, res5", "drop", "confusion.png", "mean of classes"):
         assert expected in said
 
 

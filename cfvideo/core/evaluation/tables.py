@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cfvideo.core.durable import write_bytes, write_json
+from cfvideo.core.report.protocol import in_words, method_name
 from cfvideo.core.report.style import LIGHT, Palette, draw, short_name
 from cfvideo.core.report.text import percent, visible
 
@@ -77,7 +78,7 @@ def _paint(axes: Axes, palette: Palette, *, names: Sequence[str], confusion: Con
 
 def figures_table(facts: Mapping[str, Any]) -> Table:
     """The figures in per cent; of several yardsticks or layers each in a row."""
-    results = [(f"{method}, {layer}", one) for method, layers in facts.get("results", {}).items()
+    results = [(f"{method_name(method)}, {layer}", one) for method, layers in facts.get("results", {}).items()
                for layer, one in layers.items() if "top1" in one]
     results = results or [("the network's own classifier", facts)]
     names = [name for name in _SHOWN if name in results[0][1]]
@@ -85,7 +86,7 @@ def figures_table(facts: Mapping[str, Any]) -> Table:
                   title_justify="left")
     for title, one in results:
         table.add_row(title, *(percent(one[name]) if name in one else "-" for name in names))
-    table.caption = ", ".join(f"{name} {value}" for name, value in facts.get("protocol", {}).items()) or None
+    table.caption = "; ".join(in_words(facts.get("protocol", {}))) or None
     return table
 
 

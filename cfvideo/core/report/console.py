@@ -11,7 +11,7 @@ from rich.text import Text
 from cfvideo.core.report import numbers
 from cfvideo.core.report.data import ReportData
 from cfvideo.core.report.numbers import Summary
-from cfvideo.core.report.protocol import method_text
+from cfvideo.core.report.protocol import yardstick
 from cfvideo.core.report.text import network_text, percent, points, seeds_won_text, spread_text, visible
 
 # Up to so many seeds a cell lists each value.
@@ -27,10 +27,10 @@ def console_table(data: ReportData) -> Table:
     lines = _console_lines(data)
     table = Table(title=Text(visible(data.title)), caption=Text("\n".join(lines)), caption_justify="left",
                   caption_style="", min_width=min(LINE_CHARACTERS, max(map(len, lines))))
-    table.add_column(Text(f"{visible(method_text(data))}, %"))
+    table.add_column(Text("%"))
     for target in targets:
         metric = numbers.metric_name(numbers.metrics(data, target)[0])
-        table.add_column(Text(f"{visible(target)}\n{metric}"), justify="right")
+        table.add_column(Text(visible(f"{target}\n{yardstick(data, target)}\n{metric}", keep="\n")), justify="right")
     in_lines = numbers.in_lines(data)
     for network in numbers.networks(data):
         cells = [_cell(numbers.summarise(data, network, target), seeds) for target in targets]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cfvideo.core.report import numbers
 from cfvideo.core.report.data import ProbeResult, ReportData
 
@@ -9,6 +11,7 @@ FINE_TUNING = "fine-tuning"
 _METHODS = {"linear": "linear classifier on frozen features", "knn": "nearest neighbours of frozen features",
             "svm": "one linear SVM per class on frozen features",
             FINE_TUNING: "the whole network trained on the target, scored by its own classifier"}
+_NAMES = {"linear": "linear probe", "knn": "k-NN", "svm": "SVM", FINE_TUNING: "own classifier"}
 _SOLVERS = {"lbfgs": "logistic regression to convergence (L-BFGS)", "ridge": "least squares",
             "sgd": "mini-batch SGD, the paper's protocol"}
 # The paper's supplement D says two; both public code bases that it builds on have three.
@@ -26,14 +29,26 @@ def protocols(data: ReportData) -> list[str]:
     return [f"{', '.join(targets)}: {text}." for text, targets in found.items()]
 
 
-def method_text(data: ReportData) -> str:
-    """Two or three words for the corner of a table."""
-    methods = {probe.method for probe in data.probes}
-    return "linear probe" if methods <= {"linear"} else " and ".join(sorted(methods))
+def yardstick(data: ReportData, target: str) -> str:
+    """What judges a target, in two words for the head of its column."""
+    methods = dict.fromkeys(probe.method for probe in data.probes if probe.target == target)
+    return ", ".join(method_name(method) for method in methods)
+
+
+def method_name(method: str) -> str:
+    return _NAMES.get(method, method)
 
 
 def _sentence(probe: ProbeResult) -> str:
-    said, parts = probe.protocol, [_METHODS.get(probe.method, probe.method)]
+    parts = [_METHODS.get(probe.method, probe.method), *in_words(probe.protocol)]
+    if len(probe.results.get(probe.method, {})) > 1:
+        parts.append("of several layers the one that held-out training rows prefer")
+    return "; ".join(parts)
+
+
+def in_words(said: Mapping[str, object]) -> list[str]:
+    """What a probe's protocol says, each part as a phrase."""
+    parts = []
     if "solver" in said:
         parts.append(_SOLVERS.get(str(said["solver"]), str(said["solver"])))
     if "epochs" in said:
@@ -43,6 +58,4 @@ def _sentence(probe: ProbeResult) -> str:
         averaged = "probabilities" if said.get("averaged_over_clips") == "softmax" else "features"
         parts.append(f"{averaged} averaged over {said['num_clips']} views of each row" if said["num_clips"] != 1
                      else "one view of each row" + (", the whole picture squeezed" if "squeezed" in said else ""))
-    if len(probe.results.get(probe.method, {})) > 1:
-        parts.append("of several layers the one that held-out training rows prefer")
-    return "; ".join(parts)
+    return parts

@@ -26,4 +26,7 @@ def test_tables_leave_out_what_nothing_is_known_of() -> None:
     assert table.row_count == 15
     assert table.caption == "5 more in classes.csv"
     results = {"linear": {"res5": {"top1": 0.5, "holdout": 0.4}}, "low_shot": {"res5": {"shots": {}}}}
-    assert figures_table({"results": results, "num_test_rows": 3}).row_count == 1
+    table = figures_table({"results": results, "num_test_rows": 3, "protocol": {"num_clips": 10, "solver": "lbfgs"}})
+    assert table.row_count == 1
+    assert list(table.columns[0].cells) == ["linear probe, res5"]
+    assert table.caption == "logistic regression to convergence (L-BFGS); features averaged over 10 views of each row"

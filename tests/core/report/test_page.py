@@ -24,7 +24,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Reader, Pat
 
 @pytest.mark.parametrize("shown", [
     "Target untrained Npre Ncf Ncf − Npre",
-    "motion top-1 accuracy 41.1 ± 1.6 41.0 39.5 42.8 59.4 ± 1.6 57.8 61.0 59.5 62.4 ± 3.7 63.5 65.5 58.2",
+    "motion linear probe top-1 accuracy 41.1 ± 1.6 41.0 39.5 42.8 59.4 ± 1.6 57.8 61.0 59.5 62.4 ± 3.7 63.5 65.5 58.2",
     "+3.0 ± 3.7 +5.8 +4.5 −1.2 won 2 of 3",
     "+4.0 ± 2.0 +4.5 +5.8 +1.8 won 3 of 3",
     "Mean, ± standard deviation over 3 seeds, and below it the values of seeds 0, 1, 2 in this order.",

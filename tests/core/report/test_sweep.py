@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from cfvideo.core.report import numbers, sweep_figures
 from cfvideo.core.report.data import ReportData
 from cfvideo.core.report.layout import Layout
-from cfvideo.core.report.protocol import FINE_TUNING, method_text, protocols
+from cfvideo.core.report.protocol import FINE_TUNING, protocols, yardstick
 from cfvideo.core.report.style import LIGHT, draw, legend
 from cfvideo.core.report.verdict import verdict
 from tests.core.report.reader import Reader, read
@@ -34,7 +34,7 @@ def axes() -> Axes:
 
 
 @pytest.mark.parametrize("shown", [
-    "Network motion top-1 accuracy difference fine top-1 accuracy difference",
+    "Network motion linear probe top-1 accuracy difference fine linear probe top-1 accuracy difference",
     "untrained 42.0 ± 1.0 41.0 42.0 43.0 paper 30.0",
     "Ncf p0 k40 against Npre p0 61.0 ± 1.0 60.0 61.0 62.0 paper 70.0 −2.0 ± 0.0 won 0 of 3",
     "Ncf p50 k80 against Npre p50 59.0 ± 1.0 58.0 59.0 60.0 +10.0 ± 0.0 won 3 of 3",
@@ -139,7 +139,16 @@ def test_svms_lead_with_map() -> None:
     result = replace(probe("n_pre", "t", 0, 0.5), metrics={"top1": 0.5, "map": 0.4, "map_11_point": 0.41}, method="svm")
     data = ReportData("t", "c", "", probes=[result])
     assert numbers.metrics(data, "t")[0] == "map"
-    assert method_text(data) == "svm"
+    assert yardstick(data, "t") == "SVM"
+
+
+def test_each_target_names_its_own_yardstick() -> None:
+    results = [replace(probe("n_pre", method, 0, 0.5), method=method) for method in ("linear", "knn", FINE_TUNING)]
+    results.append(replace(probe("n_pre", "voc", 0, 0.5), metrics={"top1": 0.5, "map": 0.4}, method="svm"))
+    head = [line.replace(" ", "") for line in printed(ReportData("t", "c", "", probes=results)).splitlines()[1:6]]
+    assert "┃┃linear┃knn┃fine-tuning┃voc┃" in head
+    assert "┃┃linearprobe┃k-NN┃ownclassifier┃SVM┃" in head
+    assert "┃%┃top-1accuracy┃top-1accuracy┃top-1accuracy┃mAP┃" in head
 
 
 def test_the_protocol_says_whose_schedule_it_is() -> None:
