@@ -32,8 +32,8 @@ class SolverSpec:
     weight_decay: float = knob(1e-4, "L2 penalty on weights", low=0.0)
     decay_batch_norm: bool = knob(False, "the penalty holds for batch norms and biases too")
     clip_gradient: float = knob(0.0, "largest norm of a step's gradient, cut down to it where larger; 0: any", low=0.0)
-    sync_batch_norm: bool = knob(False, "batch norm over the samples of all processes, without MICRO_BATCH_SIZE "
-                                 "(paper: each GPU by itself)")
+    sync_batch_norm: bool = knob(False, "batch norm over the whole step, on all processes, without "
+                                 "MICRO_BATCH_SIZE (paper: each GPU by itself)")
     precision: str = knob("fp32", "bf16: forward passes in bfloat16, where the GPU or CPU computes in it",
                           choices=("fp32", "bf16"))
     memory_format: str = knob("contiguous", "layout of convolution weights; channels_last suits ResNets on CPUs and "
