@@ -85,10 +85,22 @@ BY_CONTENT = {"d_pre", "d_cf"}
 NOT_TRIED = {("n_pre", "weights"), ("n_cf", "weights")}
 
 
+# What else a solver's key needs to mean anything, where that is not the default.
+HEARD_UNDER = {"steps": ("SCHEDULE", "step"), "step_factor": ("SCHEDULE", "step"),
+               "warmup_from": ("WARMUP_SAMPLES", "1000")}
+
+
+def _heard(path: tuple[str, ...]) -> tuple[str, ...]:
+    if path[-2:-1] != ("solver",) or path[-1] not in HEARD_UNDER:
+        return ()
+    key, value = HEARD_UNDER[path[-1]]
+    return (f"{'.'.join(path[:-1]).upper()}.{key}", value)
+
+
 @pytest.mark.parametrize("path", [path for path, field in _fields(RunSpec())
                                   if path[0] not in BY_CONTENT and path not in NOT_TRIED], ids=".".join)
 def test_a_key_changes_a_fingerprint_exactly_if_it_can_change_a_result(tmp_path: Path, path: tuple[str, ...]) -> None:
-    spec = _spec(tmp_path)
+    spec = _spec(tmp_path, *_heard(path))
     field = dict(_fields(RunSpec()))[path]
     value: Any = spec
     for name in path:
@@ -103,6 +115,18 @@ def test_threads_are_in_what_a_gpus_features_are_judged_by_but_not_in_the_featur
     one, two = (_stages(_spec(tmp_path, "SYSTEM.THREADS", number), "cuda") for number in "12")
     changed = {here.name for here, there in zip(one, two, strict=True) if here.fingerprint != there.fingerprint}
     assert changed == {"probe", "report"}
+
+
+@pytest.mark.parametrize(("schedule", "unheard"), [
+    ("halving", ("STEPS", "[0.5]", "STEP_FACTOR", "0.5")), ("step", ("NUM_HALVINGS", "2")),
+    ("cosine", ("NUM_HALVINGS", "2", "STEPS", "[0.5]", "STEP_FACTOR", "0.5", "WARMUP_FROM", "0.5")),
+    ("constant", ("NUM_HALVINGS", "2", "STEPS", "[0.5]", "STEP_FACTOR", "0.5", "WARMUP_FROM", "0.5"))])
+def test_what_a_schedule_does_not_listen_to_trains_nothing_anew(tmp_path: Path, schedule: str,
+                                                                unheard: tuple[str, ...]) -> None:
+    for group in ("N_PRE.SOLVER", "N_CF.SOLVER", "FINETUNE.SOLVER"):
+        base = (f"{group}.SCHEDULE", schedule)
+        words = [word if place % 2 else f"{group}.{word}" for place, word in enumerate(unheard)]
+        assert _prints(_spec(tmp_path, *base, *words)) == _prints(_spec(tmp_path, *base))
 
 
 def test_every_key_is_read_somewhere() -> None:

@@ -12,12 +12,16 @@ from cfvideo.core.specs import SolverSpec
 from cfvideo.core.training.parts import largest_part, largest_parts, part_sizes
 from cfvideo.core.training.precision import check_precision
 
+# Keys of a solver that one schedule alone listens to.
+_HEARD_BY = {"NUM_HALVINGS": "halving", "STEPS": "step", "STEP_FACTOR": "step"}
+
 
 def solver_keys(context: Context, name: str, solver: SolverSpec, key: str, factor: int = 1) -> dict[str, Any]:
     """Keys of the training of network `name` by `solver`, whose keys begin with `key`, `factor` times as long.
 
     What one batch norm sees decides a result, how many processes share a step does not: in place of MICRO_BATCH_SIZE
-    stand the largest parts of a whole step and of the last, which say how both are cut.
+    stand the largest parts of a whole step and of the last, which say how both are cut. A key that the schedule does not
+    listen to is left out.
 
     Raises:
         ConfigError: the number format is not to be had here, or a part is too small for the network's batch norms.
@@ -27,8 +31,14 @@ def solver_keys(context: Context, name: str, solver: SolverSpec, key: str, facto
     largest = batch if solver.sync_batch_norm else largest_part(batch, solver.micro_batch_size, current().size)
     if min(part_sizes(batch, largest)) < context.fewest_items(name):
         raise ConfigError(_too_small(context.key(name), solver, key))
-    return {**flatten(solver, key, neutral=False), f"{key}.MAX_SAMPLES": samples,
+    keys = {**flatten(solver, key, neutral=False), f"{key}.MAX_SAMPLES": samples,
             f"{key}.MICRO_BATCH_SIZE": largest_parts(samples, batch, largest)}
+    return {word: value for word, value in keys.items() if word.removeprefix(f"{key}.") not in _unheard(solver)}
+
+
+def _unheard(solver: SolverSpec) -> set[str]:
+    unheard = {word for word, schedule in _HEARD_BY.items() if schedule != solver.schedule}
+    return unheard if solver.warmup_samples else {*unheard, "WARMUP_FROM"}
 
 
 def _too_small(network: str, solver: SolverSpec, key: str) -> str:

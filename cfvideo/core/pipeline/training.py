@@ -111,7 +111,8 @@ def _train(context: Context, seed: int, name: str, stage_name: str, index: Index
            ) -> Stage:
     network, key = context.network(name), context.key(name)
     samples = factor * network.solver.max_samples
-    keys = {**flatten(network, key, neutral=False), **context.common, **context.identity_of(index), "SEED": seed,
+    own = {word: value for word, value in flatten(network, key, neutral=False).items() if ".SOLVER." not in word}
+    keys = {**own, **context.common, **context.identity_of(index), "SEED": seed,
             **solver_keys(context, name, network.solver, f"{key}.SOLVER", factor), **(extra_keys or {})}
     # N_pre 2x is N_pre for longer; all that are of N_CF's architecture start from the same weights.
     drawn_as = name if key.startswith("MORE") else key.lower()
