@@ -58,10 +58,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def go(data: Path, out: Path, *overrides: str) -> None:
+def go(data: Path, out: Path, *overrides: str, stages: str = "") -> None:
     config = out.with_suffix(".yaml")
     config.write_text(CONFIG.format(out=out, data=data))
-    assert run(IMAGE, files=[config], overrides=overrides, stages="", dry_run=False, command="test") == 0
+    assert run(IMAGE, files=[config], overrides=overrides, stages=stages, dry_run=False, command="test") == 0
 
 
 def manifests(out: Path, name: str) -> list[tuple[Path, Mapping[str, Any]]]:
@@ -90,6 +90,13 @@ def test_from_a_pretext_task_to_a_report(data: Path, tmp_path: Path, task: str, 
         assert [(line["path"], line["status"]) for line in csv.DictReader(file)] == [("class 1/07.jpg", "undecodable")]
     page = (out / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/") > 6  # the gallery of clusters shows pictures
+
+
+def test_fine_tuning_turns_no_picture_though_the_network_learned_by_turning_them(data: Path, tmp_path: Path) -> None:
+    go(data, tmp_path / "out", "N_PRE.TASK", "rotnet", "FINETUNE.TARGETS", "[T]", "FINETUNE.SOLVER.MAX_SAMPLES", "16",
+       "FINETUNE.SOLVER.BATCH_SIZE", "16", stages="pretrain,finetune")
+    ((folder, _),) = manifests(tmp_path / "out", "finetune")
+    assert "task" not in load_header(folder / FILE_NAME)["view"]
 
 
 def test_voc_is_judged_by_svms_on_all_layers_in_one_pass(data: Path, tmp_path: Path) -> None:

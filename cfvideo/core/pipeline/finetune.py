@@ -19,7 +19,8 @@ from cfvideo.core.training.objectives import LabelObjective, Objective
 def finetune_stages(context: Context, seed: int, name: str, network: Stage, target: str) -> list[Stage]:
     """The whole network trained on a target's training split from where it stands, and its score on the test split.
 
-    A row of several labels learns one of them, picked for good, and is right with any (Sports-1M's hit@k).
+    A row of several labels learns one of them, picked for good, and is right with any (Sports-1M's hit@k). What the
+    network learned from before, a pretext task perhaps, turns no picture here.
     """
     (train, test), solver = context.data.targets[target], context.spec.finetune.solver
     about = {"seed": seed, "network": name, "target": target}
@@ -29,7 +30,8 @@ def finetune_stages(context: Context, seed: int, name: str, network: Stage, targ
 
     spec = dataclasses.replace(context.network(name), solver=solver)
     drawn = recipe(spec, "finetune", seed, solver_key="FINETUNE.SOLVER", fewest_items=context.fewest_items(name))
-    own = dataclasses.replace(drawn, architecture=context.architecture(name), view=context.view(name))
+    own = dataclasses.replace(drawn, architecture=context.architecture(name),
+                              view={key: value for key, value in context.view(name).items() if key != "task"})
     keys = {**context.view_keys(name), **solver_keys(context, name, solver, "FINETUNE.SOLVER"), **context.common,
             **context.identity_of(train), "SEED": seed}
     run = partial(run_train, modality=context.modality, index=train, recipe=own, reading=context.reading,

@@ -20,8 +20,8 @@ def solver_keys(context: Context, name: str, solver: SolverSpec, key: str, facto
     """Keys of the training of network `name` by `solver`, whose keys begin with `key`, `factor` times as long.
 
     What one batch norm sees decides a result, how many processes share a step does not: in place of MICRO_BATCH_SIZE
-    stand the largest parts of a whole step and of the last, which say how both are cut. A key that the schedule does not
-    listen to is left out.
+    stand the largest parts of a whole step and of the last, which say how both are cut. A key that the schedule does
+    not listen to is left out.
 
     Raises:
         ConfigError: the number format is not to be had here, or a part is too small for the network's batch norms.
