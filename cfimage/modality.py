@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from cfimage.batches import eval_batches, previews, sample_shape, thumbnails, train_batches
+from cfimage.batches import IMAGENET, eval_batches, previews, sample_shape, thumbnails, train_batches
 from cfimage.decoder_choice import resolved_decoder
 from cfimage.formats import read_index
 from cfimage.jigsaw import PATCH_DIM, JigsawNetwork
 from cfimage.resnet import ImageResNet, build_resnet
 from cfimage.views import pretext_classes
+from cfvideo.core.picture_views import statistics_of
 from cfvideo.core.records import Modality
 
 
@@ -22,4 +24,5 @@ def build_network(*, num_classes: int, task: str = "labels", **network: Any) -> 
 
 IMAGE = Modality(name="image", read_index=read_index, train_batches=train_batches, eval_batches=eval_batches,
                  build_network=build_network, sample_shape=sample_shape, thumbnails=thumbnails,
-                 previews=previews, resolved_decoder=resolved_decoder, pretext_classes=pretext_classes)
+                 previews=previews, resolved_decoder=resolved_decoder, pretext_classes=pretext_classes,
+                 statistics=partial(statistics_of, usual=IMAGENET))

@@ -27,11 +27,11 @@ from cfvideo.core.errors import ConfigError, exit_code_of
 from cfvideo.core.foreign.containers import read_checkpoint
 from cfvideo.core.foreign.imports import Asked, import_weights, listing
 from cfvideo.core.network_file import FILE_NAME
+from cfvideo.core.specs import GEOMETRY
 from cfvideo.models.weights import VIDEO_WEIGHTS
 
 SIDES = (VIDEO_WEIGHTS, IMAGE_WEIGHTS)
-VIEW = {"num_frames": (int, 1), "frame_stride": (int, 1), "short_edge_px": (int, 1), "crop_px": (int, 1),
-        "mean": (float, 3), "std": (float, 3)}
+VIEW = {**dict.fromkeys(GEOMETRY["video"], (int, 1)), **dict.fromkeys(("mean", "std"), (float, 3))}
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:

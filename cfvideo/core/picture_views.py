@@ -64,6 +64,10 @@ class Statistics(NamedTuple):
     std: tuple[float, ...]
 
 
+# Of samples that are fed as they were read.
+UNCHANGED = Statistics((0.0,), (1.0,))
+
+
 def statistics_of(view: Mapping[str, Any], usual: Statistics) -> Statistics:
     """The "mean" and "std" of a view, which imported networks bring along; the usual ones where it has none."""
     return Statistics(tuple(view.get("mean", usual.mean)), tuple(view.get("std", usual.std)))

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from cfvideo.core.errors import DecodeError
+from cfvideo.core.picture_views import UNCHANGED, Statistics, statistics_of
 
 if TYPE_CHECKING:
     from cfvideo.core.backbone import Backbone
@@ -99,6 +100,7 @@ class Modality:
         it is not installed.
     pretext_classes(task, view): how many classes the views of a TASK make of themselves (Batch.targets); 0 for labels,
         and where the modality has no such task.
+    statistics(view): the mean and deviation that samples of a view are normalised with.
     """
 
     name: str
@@ -111,3 +113,4 @@ class Modality:
     previews: Callable[..., Iterable[NDArray[np.uint8] | DecodeError]]
     resolved_decoder: Callable[[str, str], str] = lambda decoder, device_type: decoder
     pretext_classes: Callable[[str, Mapping[str, Any]], int] = lambda task, view: 0
+    statistics: Callable[[Mapping[str, Any]], Statistics] = lambda view: statistics_of(view, UNCHANGED)

@@ -47,15 +47,15 @@ def num_clusters(base: Base) -> Ablation:
 def baselines(base: Base) -> Ablation:
     """What ClusterFit is compared with; without labels, distillation and prototypes mean nothing (appendix D), and a
     finished N_pre trains no longer."""
-    n_pre = base.spec.n_pre
-    wanted = [*([] if n_pre.weights else ["n_pre_2x"]),
-              *(["distillation", "prototype"] if n_pre.task == "labels" else [])]
+    wanted = [*([] if base.spec.n_pre.weights else ["n_pre_2x"]),
+              *([] if base.no_distillation else ["distillation"]),
+              *(["prototype"] if base.spec.n_pre.task == "labels" else [])]
     numbers = counts(base)
     return Ablation("Baselines", "ClusterFit above all of them on most targets; N_pre trained twice as long gains "
                     "little, distillation is below N_pre, prototypes are between N_pre and ClusterFit (Tables 4 and "
                     "5).",
                     _sweep(numbers, {}, *with_baselines(base.spec, *wanted)), cluster_axis("lines", numbers),
-                    "kN: K = N; N_pre 2x: trained twice as long")
+                    "kN: K = N; N_pre 2x: trained twice as long", base.no_distillation)
 
 
 def labels_unsupervised_vs_per_label(base: Base) -> Ablation:

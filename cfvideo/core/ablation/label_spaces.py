@@ -41,8 +41,7 @@ def label_noise(base: Base) -> Ablation:
     shares = whole_numbers(base.values or _NOISE_PERCENT, "--values", low=0)
     if shares[-1] > 100:
         raise ConfigError(f"--values {shares[-1]}: a share of wrong labels is at most 100 per cent")
-    # Without labels N_pre is no teacher (appendix D).
-    beside = with_baselines(base.spec, *(["distillation"] if base.spec.n_pre.task == "labels" else []))
+    beside = with_baselines(base.spec, *([] if base.no_distillation else ["distillation"]))
     variants = [Variant({"noise": f"p{share}", "k": f"k{count}"},
                         ("D_PRE.LABELS.NOISE", str(share / 100), "CLUSTER.NUM_CLUSTERS", str(count), *beside))
                 for share in shares for count in counts(base, base.clusters)]
@@ -50,7 +49,7 @@ def label_noise(base: Base) -> Ablation:
                     "noise; distillation is between them; larger K is better (Figure 3).", variants,
                     numbered("noise", "lines", "wrong labels of D_pre, %", "linear",
                              {f"p{share}": float(share) for share in shares}),
-                    "pN: N % of the labels of D_pre are wrong; kN: K = N")
+                    "pN: N % of the labels of D_pre are wrong; kN: K = N", base.no_distillation)
 
 
 def num_labels(base: Base) -> Ablation:

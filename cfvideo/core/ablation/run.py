@@ -107,9 +107,10 @@ def _job(modality: Modality, request: Request, spec: RunSpec, screen: Screen) ->
 
 
 def _variants_of(ablation: Ablation) -> dict[str, str]:
-    """What each variant changes, for the page."""
-    return {f"variant {' '.join(variant.at.values()) or 'of the config'}": " ".join(variant.overrides) or "nothing"
-            for variant in ablation.variants}
+    """What each variant changes, and what none of them has, for the page."""
+    changed = {f"variant {' '.join(variant.at.values()) or 'of the config'}": " ".join(variant.overrides) or "nothing"
+               for variant in ablation.variants}
+    return changed | ({"left out": ablation.left_out} if ablation.left_out else {})
 
 
 def _announce(request: Request, ablation: Ablation, job: Job, screen: Screen) -> None:
@@ -122,3 +123,5 @@ def _announce(request: Request, ablation: Ablation, job: Job, screen: Screen) ->
     for variant in ablation.variants:
         table.add_row(escape(" ".join(variant.at.values())), escape(" ".join(variant.overrides)))
     screen.console.print(table)
+    if ablation.left_out:
+        screen.say(f"Left out: {ablation.left_out}")

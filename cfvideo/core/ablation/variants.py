@@ -10,6 +10,7 @@ from pathlib import Path
 from cfvideo.core.datasets import DataSets
 from cfvideo.core.errors import ConfigError
 from cfvideo.core.pipeline.context import Context
+from cfvideo.core.pipeline.teaching import why_no_teacher
 from cfvideo.core.report.layout import Axis
 from cfvideo.core.specs import RunSpec
 
@@ -27,13 +28,15 @@ class Variant:
 
 @dataclass(frozen=True)
 class Ablation:
-    """title: of the page. expectation: what the paper found. legend: what the labels mean. axis: of its figure."""
+    """title: of the page. expectation: what the paper found. legend: what the labels mean. axis: of its figure.
+    left_out: what it would compare elsewhere but cannot here, and why; "": nothing."""
 
     title: str
     expectation: str
     variants: Sequence[Variant]
     axis: Axis | None = None
     legend: str = ""
+    left_out: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,12 @@ class Base:
     @property
     def spec(self) -> RunSpec:
         return self.context.spec
+
+    @property
+    def no_distillation(self) -> str:
+        """Why an ablation that would add distillation leaves it out; "" where it can have it."""
+        why = why_no_teacher(self.context)
+        return why and f"distillation: {why}"
 
 
 def whole_numbers(words: Sequence[str], flag: str, *, low: int = 1) -> list[int]:

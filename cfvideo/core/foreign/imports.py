@@ -19,10 +19,10 @@ from cfvideo.core.foreign.names import part_of
 from cfvideo.core.foreign.sidecar import read_sidecar
 from cfvideo.core.matching import Match, match
 from cfvideo.core.network_file import build_quietly, is_network_file, write_network
-from cfvideo.core.specs import ClipSpec
+from cfvideo.core.specs import GEOMETRY, ClipSpec
 
 _COUNTER = "num_batches_tracked"  # of batch norms; older programs do not keep it, and nothing of ours reads it
-_POSITIVE = ("num_frames", "frame_stride", "short_edge_px", "crop_px", "std")
+_POSITIVE = (*GEOMETRY["video"], "std")
 HEAD = ("fc.weight", "fc.bias")
 
 

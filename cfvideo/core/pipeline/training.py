@@ -10,7 +10,6 @@ import numpy as np
 from torch import nn
 
 from cfvideo.core.config import flatten
-from cfvideo.core.errors import ConfigError
 from cfvideo.core.feature_rows import FeatureRows
 from cfvideo.core.features import FeatureStore
 from cfvideo.core.flops import TRAINING_FACTOR
@@ -30,6 +29,7 @@ from cfvideo.core.training.objectives import (
     PretextObjective,
     RegressionObjective,
 )
+from cfvideo.core.training.teacher import Teacher
 
 # Raised when equal keys give other bytes.
 TRAIN_VERSION = 3
@@ -78,19 +78,17 @@ def train_cf_stage(context: Context, seed: int, name: str, assigned: Sequence[St
 def distillation_stage(context: Context, seed: int, n_pre: Stage) -> Stage:
     """The baseline that learns N_pre's softened outputs and D_cf's weak labels (supplement A)."""
     index, spec = context.data.d_cf, context.spec.distillation
+    own, given = (context.modality.statistics(context.view(name)) for name in ("n_pre", "distillation"))
 
     def objective_of(work: Workspace) -> Objective:
-        teacher = load_network(work.inputs["teacher"].file(FILE_NAME), context.modality)
-        classes = len(index.label_names)
-        if teacher.fc.out_features != classes:
-            raise ConfigError(f"BASELINES: distillation needs N_pre's labels to be D_cf's, but N_pre has "
-                              f"{teacher.fc.out_features} and D_cf {classes}; leave distillation out of BASELINES")
-        cast(nn.Module, teacher).to(context.device)
-        return DistillationObjective(context.labels("d_cf", seed), classes, teacher=teacher,
+        network = load_network(work.inputs["teacher"].file(FILE_NAME), context.modality)
+        teacher = Teacher(cast(nn.Module, network).to(context.device), own=own, given=given)
+        return DistillationObjective(context.labels("d_cf", seed), len(index.label_names), teacher=teacher,
                                      temperature=spec.temperature, alpha=spec.alpha)
 
     return _train(context, seed, "distillation", "train_cf", index, {"teacher": n_pre}, objective_of,
-                  extra_keys={**flatten(spec, "DISTILLATION", neutral=False), **context.label_keys("d_cf")},
+                  extra_keys={**flatten(spec, "DISTILLATION", neutral=False), **context.label_keys("d_cf"),
+                              **({} if own == given else {"the teacher's mean and deviation": own})},
                   extra_flops=context.clip_flops("n_pre"), class_names=index.label_names)
 
 

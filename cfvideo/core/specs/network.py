@@ -10,6 +10,8 @@ from cfvideo.core.specs.solver import SolverSpec
 # Of videos, then of images.
 ARCHITECTURES = ("r2plus1d_18", "r2plus1d_34", "r2plus1d", "x3d_m", "x3d_l", "slow_r50", "csn_r101", "r2plus1d_r50",
                  "resnet18", "resnet50", "resnet")
+# By MODALITY, the keys of CLIP that say what a sample is cut from its medium: networks fed the same samples share them.
+GEOMETRY = {"video": ("num_frames", "frame_stride", "short_edge_px", "crop_px"), "image": ("short_edge_px", "crop_px")}
 
 
 @dataclass(frozen=True)

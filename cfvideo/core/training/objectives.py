@@ -85,8 +85,8 @@ class DistillationObjective:
     """alpha * cross-entropy with the teacher's softened outputs + (1 - alpha) * cross-entropy with the weak labels.
 
     Paper, supplement A: T = 20, alpha = 0.75, the teacher is N_pre. The soft term carries T^2, as in Hinton et al.
-    (2015), without which its gradient would fade with T. The teacher sees the very clips that the student sees; the
-    paper does not say which it saw.
+    (2015), without which its gradient would fade with T. The teacher sees the very clips that the student sees, under
+    its own normalisation (`Teacher`); the paper does not say which it saw.
 
     Args:
         labels: int32 [N], the weak labels. teacher: N_pre, in evaluation mode, on the device.
