@@ -6,23 +6,20 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from cfvideo.core.backbone import Backbone
 from cfvideo.core.config import flatten
 from cfvideo.core.datasets import DataSets, cf_source, reading_from
 from cfvideo.core.device import computes_on
 from cfvideo.core.errors import ConfigError
-from cfvideo.core.flops import forward_flops
 from cfvideo.core.index import Index
 from cfvideo.core.label_space import noisy
-from cfvideo.core.norms import fewest_items
 from cfvideo.core.pipeline.imported import Imported, imported
+from cfvideo.core.pipeline.shapes import Shapes, layer_dims, shapes
 from cfvideo.core.recipes import architecture, view
 from cfvideo.core.records import Modality, Reading
 from cfvideo.core.specs import NetworkSpec, ProbeSpec, RunSpec
@@ -56,7 +53,7 @@ class Context:
         """What stands for a data set in fingerprints."""
         return self.data.identity_of(index)
 
-    @lru_cache(maxsize=4)  # noqa: B019  # as `_shape`: several stages of a seed hold them, 4 bytes a row
+    @lru_cache(maxsize=4)  # noqa: B019  # lives as the context does: several stages of a seed hold them, 4 bytes a row
     def labels(self, which: str, seed: int) -> NDArray[np.int32]:
         """int32 [N]: the one label per row of d_pre or d_cf that is learned; -1: none. Of several labels one is picked
         for good (paper, supplement C); synthetic noise, where asked for, is part of them."""
@@ -115,43 +112,31 @@ class Context:
 
     def layers(self, name: str) -> tuple[str, ...]:
         """The layers a network has, from the input on."""
-        return tuple(self._shapes_only(name).layers)
+        return self._shapes(name).layers
 
     def feature_dim(self, name: str) -> int:
         """D of the network's last pooled feature."""
-        return self._shape(self.key(name), name)[0]
+        return self._shapes(name).feature_dim
 
     def clip_flops(self, name: str) -> int:
         """FLOPs of one sample's forward pass."""
-        return self._shape(self.key(name), name)[1]
+        return self._shapes(name).flops(self._num_classes(name))
 
     def fewest_items(self, name: str) -> int:
         """Items that must go through the network together in training: 2 where a batch norm's map is one pixel."""
-        return self._shape(self.key(name), name)[2]
+        return self._shapes(name).fewest_items
 
-    @lru_cache(maxsize=16)  # noqa: B019  # lives as long as the context, which is as long as the run
-    def _shape(self, _key: str, name: str) -> tuple[int, int, int]:
-        built, shape = self._shapes_only(name), self.modality.sample_shape(self.view(name))
-        return built.feature_dim, forward_flops(built, shape), fewest_items(cast(nn.Module, built), shape)
-
-    @lru_cache(maxsize=64)  # noqa: B019  # as above
     def layer_dims(self, name: str, layers: tuple[str, ...]) -> Mapping[str, int]:
         """Numbers per pooled feature of each layer; ConfigError where the network has no such layer."""
         # Features are of untouched samples, whatever the task's own views are.
-        sample = torch.empty((1, *self.modality.sample_shape({**self.view(name), "task": "labels"})), device="meta")
+        sample = self.modality.sample_shape({**self.view(name), "task": "labels"})
         try:
-            pooled = self._shapes_only(name).pooled(sample, layers)
+            return layer_dims(self.modality.build_network, self.architecture(name), sample, layers)
         except ValueError as error:
             raise ConfigError(f"EXTRACT.LAYER, PROBE.LAYERS: {self.key(name)}: {error}") from error
-        return {layer: values.shape[1] for layer, values in pooled.items()}
 
-    def _shapes_only(self, name: str) -> Backbone:
-        """The network, in evaluation mode, on the device where nothing is computed but shapes."""
-        with torch.device("meta"):
-            built: Backbone = self.modality.build_network(num_classes=self._num_classes(name),
-                                                          **self.architecture(name))
-        cast(nn.Module, built).eval()
-        return built
+    def _shapes(self, name: str) -> Shapes:
+        return shapes(self.modality.build_network, self.architecture(name), self.modality.sample_shape(self.view(name)))
 
     def _num_classes(self, name: str) -> int:
         if self.key(name) == "N_CF":
