@@ -26,6 +26,7 @@ from cfvideo.core.pipeline.context import Context
 from cfvideo.core.pipeline.rows import Wired
 from cfvideo.core.pipeline.study import Study
 from cfvideo.core.records import Modality
+from cfvideo.core.report.layout import Layout
 from cfvideo.core.screen import Screen
 from cfvideo.core.specs import RunSpec
 from cfvideo.core.stage import Artefact
@@ -88,7 +89,8 @@ def _job(modality: Modality, request: Request, spec: RunSpec, screen: Screen) ->
                 request.clusters, request.lists)
     ablation = ABLATIONS[request.name](base)
     cover = Cover(title=f"{ablation.title}: {spec.name}", command=request.command, config_yaml=dump_yaml(spec),
-                  expectation=ablation.expectation, facts=facts_of(context.data) | _variants_of(ablation))
+                  expectation=ablation.expectation, facts=facts_of(context.data) | _variants_of(ablation),
+                  layout=Layout(num_clusters=spec.cluster.num_clusters))
     pipelines = []
     for variant in ablation.variants:
         own = request.spec(variant.overrides)

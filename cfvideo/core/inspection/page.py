@@ -19,6 +19,7 @@ from cfvideo.core.inspection.gather import Sheet
 from cfvideo.core.inspection.numbers import ClusterNumbers
 from cfvideo.core.inspection.source import Source
 from cfvideo.core.report import text as report_text
+from cfvideo.core.report.clusters import score_name
 from cfvideo.core.report.data import ClusterSummary, ReportData
 from cfvideo.core.report.page import environment, style_hash, style_sheet
 from cfvideo.core.report.pictures import png_uri
@@ -26,8 +27,6 @@ from cfvideo.core.report.pictures import png_uri
 _ORDERS = {"size": "evenly by size, the largest first", "purity": "evenly by purity, the purest first",
            "": "those asked for"}
 _GROUPS = {NEAREST: "Nearest to the centroid", RANDOM: "At random", FARTHEST: "Farthest from the centroid"}
-_SCORES = {"nmi_with_labels": "NMI with the labels", "purity_with_labels": "Purity",
-           "adjusted_rand_with_labels": "Adjusted Rand index"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def _summary(page: Page) -> ClusterSummary:
     facts, fit = page.source.facts, page.source.fit
     sizes = np.append(page.numbers.sizes, np.zeros(facts["num_empty"], np.int64))
     return ClusterSummary(page.seed, len(sizes), sizes, fit.get("objective", ()), fit.get("share_of_points", 1.0),
-                          facts["num_empty"], share_moved=fit.get("share_moved", ()))
+                          facts["num_empty"], network="", share_moved=fit.get("share_moved", ()))
 
 
 def _overview(page: Page) -> list[tuple[str, str]]:
@@ -77,4 +76,4 @@ def _overview(page: Page) -> list[tuple[str, str]]:
                                                      f"({report_text.percent(fit['share_of_points'])} %)"),
                   ("Objective", f"{fit['objective'][0]:.4g} at first, {fit['objective'][-1]:.4g} at last"),
                   ("Rows moved in the last iteration", f"{report_text.percent(fit['share_moved'][-1])} %")]
-    return shown + [(_SCORES.get(name, name), f"{value:.3f}") for name, value in facts["scores"].items()]
+    return shown + [(score_name(name), f"{value:.3f}") for name, value in facts["scores"].items()]

@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from cfvideo.core.paper_numbers import reference
 from cfvideo.core.pipeline.context import Context
 from cfvideo.core.pipeline.rows import Arrangement, Row, Wired, arrange
-from cfvideo.core.report.layout import Axis, Chart, Layout
+from cfvideo.core.report.layout import Axis, Chart
 from cfvideo.core.stage import Stage
 from cfvideo.core.stages.report import Cover, run_report
 
@@ -42,8 +42,9 @@ class Study:
     def page(self) -> Cover:
         """The cover, with what is known of the networks now."""
         rows = self._arranged.rows
-        layout = Layout(baselines={name: row.baseline for name, row in rows.items()}, legend=self.legend,
-                        chart=chart(self.axis, rows) if self.axis else None, reference=self._reference(rows))
+        layout = replace(self.cover.layout, legend=self.legend, reference=self._reference(rows),
+                         baselines={name: row.baseline for name, row in rows.items()},
+                         chart=chart(self.axis, rows) if self.axis else None)
         return replace(self.cover, layout=layout)
 
     def _reference(self, rows: Mapping[str, Row]) -> dict[tuple[str, str], float]:

@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from cfvideo.core.report.clusters import shown, whose
 from cfvideo.core.report.data import ClusterSummary, ReportData, TrainingCurve
 from cfvideo.core.report.low_shot_figures import low_shot_figures
 from cfvideo.core.report.probe_figures import probe_figures
-from cfvideo.core.report.style import Palette, ReportFigure, compact_numbers, legend, make_figure, short_name
+from cfvideo.core.report.style import Palette, ReportFigure, compact_numbers, legend, make_figure, plain_log, short_name
 from cfvideo.core.report.sweep_figures import layer_figures, sweep_figures
 from cfvideo.core.report.text import family, network_text
 
@@ -31,7 +32,7 @@ ITERATIONS: dict[str, tuple[str, str, Callable[[ClusterSummary], Sequence[float]
 MOST_NAMED = 9
 # With more networks a colour stands for all N_pre, all N_cf and so on.
 MOST_COLOURS = 5
-SIZES = "How many clusters have how many rows; one outline per clustering."
+SIZES = "How many of the clusters{whose} have how many rows; one outline per seed."
 MAX_BINS = 18
 # Curves that end further apart than by this factor are drawn on a logarithmic scale.
 MOST_APART = 50
@@ -41,7 +42,7 @@ def figures(data: ReportData) -> list[ReportFigure]:
     """Those that the data allows, in the page's order."""
     return [*sweep_figures(data), *layer_figures(data), *probe_figures(data), *low_shot_figures(data),
             *_curve_figures(data.curves), *_iteration_figures(data.clusters),
-            *_sizes_figure(data.clusters)]
+            *_sizes_figure(shown(data))]
 
 
 def _curve_figures(curves: Sequence[TrainingCurve]) -> list[ReportFigure]:
@@ -75,6 +76,7 @@ def _paint_curves(axes: Axes, palette: Palette, *, curves: list[TrainingCurve], 
     # Distillation's loss carries the square of its temperature and would press the others to the ground.
     if name == "loss" and 0 < min(ends) < max(ends) / MOST_APART:
         axes.set_yscale("log")
+        plain_log(axes.yaxis)
     else:
         axes.set_ylim(bottom=0)
     compact_numbers(axes)
@@ -84,13 +86,15 @@ def _paint_curves(axes: Axes, palette: Palette, *, curves: list[TrainingCurve], 
 def _iteration_figures(clusters: Sequence[ClusterSummary]) -> list[ReportFigure]:
     made = []
     for name, (caption, label, values_of) in ITERATIONS.items():
-        drawn = [(_clustering(summary, clusters), list(values_of(summary))) for summary in clusters
-                 if len(values_of(summary))]
+        kept = [summary for summary in clusters if len(values_of(summary))]
+        lines = [list(values_of(summary)) for summary in kept]
+        texts = [_clustering(summary, clusters) for summary in kept]
         falls = [f"{text}: from {values[0]:.4g} to {values[-1]:.4g} in {len(values)} iterations"
-                 for text, values in drawn]
-        if drawn:
+                 for text, values in zip(texts, lines, strict=True)]
+        keys = texts if len(texts) <= MOST_NAMED else [network_text(summary.network) for summary in kept]
+        if kept:
             made.append(make_figure(name, caption, f"Line chart. {'; '.join(falls)}.",
-                                    partial(_paint_iterations, drawn=drawn, label=label)))
+                                    partial(_paint_iterations, keys=keys, lines=lines, label=label)))
     return made
 
 
@@ -101,18 +105,22 @@ def _clustering(summary: ClusterSummary, among: Sequence[ClusterSummary]) -> str
     return f"{network_text(summary.network)}, seed {summary.seed}"
 
 
-def _paint_iterations(axes: Axes, palette: Palette, *, drawn: list[tuple[str, list[float]]], label: str) -> None:
-    for place, (text, values) in enumerate(drawn):
+def _paint_iterations(axes: Axes, palette: Palette, *, keys: list[str], lines: list[list[float]], label: str) -> None:
+    """keys: what a line is called in the legend; lines of one key share a colour."""
+    order = list(dict.fromkeys(keys))
+    for place, (key, values) in enumerate(zip(keys, lines, strict=True)):
+        rank = order.index(key)
         axes.plot(range(1, len(values) + 1), values, marker="o", markersize=3, alpha=0.85,
-                  color=palette.others[place % len(palette.others)], label=_keyed(text, drawn))
+                  color=palette.others[rank % len(palette.others)], linestyle=palette.stroke(rank),
+                  label=_keyed(key, order) if key not in keys[:place] else None)
     axes.set_xlabel("iteration")
     axes.set_ylabel(label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    legend(axes, num_columns=5 if len(drawn) < 6 else 3)
+    legend(axes, num_columns=5 if len(order) < 6 else 3)
 
 
 def _keyed(text: str, drawn: Sequence[object]) -> str | None:
-    """The text of a line in the legend; of too many lines none is named there."""
+    """The text of a line in the legend; of too many none is named there."""
     return short_name(text) if len(drawn) <= MOST_NAMED else None
 
 
@@ -121,7 +129,8 @@ def _sizes_figure(clusters: Sequence[ClusterSummary]) -> list[ReportFigure]:
               "rows in a cluster" for summary in clusters]
     if not 0 < len(clusters) <= MOST_NAMED:
         return []
-    return [make_figure("cluster_sizes", SIZES, f"Histogram of cluster sizes. {'; '.join(ranges)}.",
+    caption = SIZES.format(whose=whose(clusters))
+    return [make_figure("cluster_sizes", caption, f"Histogram of cluster sizes. {'; '.join(ranges)}.",
                         partial(_paint_sizes, clusters=clusters))]
 
 
@@ -135,6 +144,7 @@ def _paint_sizes(axes: Axes, palette: Palette, *, clusters: Sequence[ClusterSumm
                     label=_keyed(_clustering(summary, clusters), clusters))
     axes.set_xlabel("rows in the cluster")
     axes.set_ylabel("clusters")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     compact_numbers(axes)
     legend(axes, num_columns=5)

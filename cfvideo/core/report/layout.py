@@ -35,13 +35,14 @@ class Layout:
 
     baselines: the N_pre that each network is compared with; empty: none; where it is not named: n_pre. reference: the
     paper's own values (fractions) by network and target, where the setting is the paper's. legend: what the networks'
-    names mean.
+    names mean. num_clusters: K of the config, whose clusters are shown where there are several; 0: unknown.
     """
 
     baselines: Mapping[str, str] = field(default_factory=dict)
     chart: Chart | None = None
     reference: Mapping[tuple[str, str], float] = field(default_factory=dict)
     legend: str = ""
+    num_clusters: int = 0
 
     def __post_init__(self) -> None:
         wrong = {key: value for key, value in self.reference.items() if not 0.0 <= value <= 1.0}

@@ -16,8 +16,6 @@ BANDS = " Bands: ± standard deviation over the draws."
 # More bands would hide one another; the table has their widths.
 MOST_BANDS = 4
 _MARKERS = "osD^vPX"
-# Five colours go round; the stroke tells the second round from the first.
-_STROKES = ("-", "--", ":")
 
 
 def low_shot_figures(data: ReportData) -> list[ReportFigure]:
@@ -42,7 +40,7 @@ def _paint(axes: Axes, palette: Palette, *, table: LowShotTable) -> None:
         colour, places = palette.network(name, rank), sorted(cells)
         means = [100 * cells[k].score.mean for k in places]
         axes.plot(places, means, color=colour, marker=_MARKERS[rank % len(_MARKERS)], markersize=4,
-                  linestyle=_STROKES[rank // len(palette.others) % len(_STROKES)],
+                  linestyle=palette.stroke(rank),
                   label=short_name(network_text(name)))
         if len(table.lines) <= MOST_BANDS:
             widths = [100 * cells[k].over_draws for k in places]

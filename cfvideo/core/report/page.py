@@ -23,6 +23,7 @@ from markupsafe import Markup, escape
 
 from cfvideo.core.report import numbers as report_numbers
 from cfvideo.core.report import text as report_text
+from cfvideo.core.report.clusters import score_name
 from cfvideo.core.report.console import console_table
 from cfvideo.core.report.data import ProbeResult, ReportData
 from cfvideo.core.report.low_shot import low_shot_tables, warning
@@ -70,7 +71,8 @@ def _page(data: ReportData, drawn: list[ReportFigure]) -> str:
     figures = [(figure, png_uri(figure.light), png_uri(figure.dark)) for figure in drawn]
     return environment("cfvideo.core.report").get_template("report.html.j2").render(
         data=data, style=Markup(style), style_hash=style_hash(style), figures=figures, verdict=verdict(data),
-        protocols=protocols(data), yardstick=yardstick, low_shot=low_shot_tables(data), low_shot_warning=warning(data),
+        protocols=protocols(data), yardstick=yardstick, score_name=score_name,
+        low_shot=low_shot_tables(data), low_shot_warning=warning(data),
         sheets=page_sheets(data.sheets, data.clusters), max_failures=MAX_FAILURES, few_seeds=FEW_SEEDS,
         numbers=report_numbers, text=report_text)
 

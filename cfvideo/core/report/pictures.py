@@ -32,7 +32,8 @@ class Member:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A contact sheet ready for the page. place: 'largest', 'rank 5 of 30'..., empty where the sizes are unknown."""
+    """A contact sheet ready for the page. place: 'largest', 'rank 5 of 30'..., empty where the sizes are unknown.
+    num_clusters: K; 0 where it is unknown."""
 
     seed: int
     network: str
@@ -41,6 +42,7 @@ class Sheet:
     place: str
     members: tuple[Member, ...]
     num_hidden: int
+    num_clusters: int
 
 
 def png_uri(png: bytes) -> str:
@@ -67,7 +69,7 @@ def _sheet(sheet: ContactSheet, sizes: NDArray[np.int64] | None) -> Sheet:
     shown = tuple(Member("" if picture is None or not picture.size else thumbnail_uri(picture), caption, distance)
                   for picture, caption, distance in members)
     return Sheet(sheet.seed, sheet.network, sheet.cluster, sheet.size, _place(sheet.size, sizes), shown,
-                 len(sheet.pictures) - len(shown))
+                 len(sheet.pictures) - len(shown), 0 if sizes is None else len(sizes))
 
 
 def _place(size: int, sizes: NDArray[np.int64] | None) -> str:

@@ -10,8 +10,9 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from cfvideo.core.report.text import visible
 
@@ -37,6 +38,10 @@ class Palette:
 
     def network(self, name: str, place: int) -> str:
         return self.networks.get(name) or self.others[place % len(self.others)]
+
+    def stroke(self, place: int) -> str:
+        """The colours go round; the stroke tells the second round from the first."""
+        return ("-", "--", ":")[place // len(self.others) % 3]
 
 
 # Okabe and Ito's colours, told apart by colour-blind readers; lightened for the dark page.
@@ -113,6 +118,13 @@ def plain_ticks(axes: Axes, marks: Mapping[float, str]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticks(list(marks), [short_name(text) for text in marks.values()], rotation=20 if len(marks) > 6 else 0)
     axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def plain_log(axis: Axis) -> None:
+    """0.1, 0.3, 1, 3 on a logarithmic axis, and not the formulas of matplotlib's powers of ten."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
 
 
 def compact_numbers(axes: Axes) -> None:

@@ -14,6 +14,7 @@ from cfvideo.core.index import Index
 from cfvideo.core.journal import METRICS, read_journal
 from cfvideo.core.pseudo_labels import PseudoLabels
 from cfvideo.core.records import Modality, Reading
+from cfvideo.core.report.clusters import shown
 from cfvideo.core.report.data import (
     ClusterSummary,
     ContactSheet,
@@ -107,20 +108,25 @@ def _curve(stage: Stage, artefact: Artefact) -> TrainingCurve:
 
 def _clusters(parts: Parts) -> list[ClusterSummary]:
     facts_of = {stage.fingerprint: artefact.facts for stage, artefact in parts}
-    learners = _learners([stage for stage, _ in parts])
     summaries = []
-    for stage, artefact in parts:
-        if stage.name != "assign":
-            continue
+    for network, stage, artefact in _labellings(parts):
         facts, fit = artefact.facts, facts_of[stage.inputs["kmeans"].fingerprint]
         own = json.loads(artefact.file("clusters.json").read_text())["sizes"]
         sizes = np.asarray(own + [0] * facts["num_empty"], dtype=np.int64)
         summaries.append(ClusterSummary(seed=stage.about["seed"], num_clusters=len(sizes), sizes=sizes,
-                                        network=learners.get(stage.fingerprint, stage.about["network"]),
-                                        objective=fit["objective"], share_moved=fit["share_moved"],
+                                        network=network, objective=fit["objective"], share_moved=fit["share_moved"],
                                         share_of_points=fit["share_of_points"],
                                         num_empty=facts["num_empty"], scores=facts["scores"]))
     return summaries
+
+
+def _labellings(parts: Parts) -> list[tuple[str, Stage, Artefact]]:
+    """Pseudo-labels under the network that learns them, those of one network together."""
+    learners = _learners([stage for stage, _ in parts])
+    found = [(learners.get(stage.fingerprint, stage.about["network"]), stage, artefact) for stage, artefact in parts
+             if stage.name == "assign"]
+    order = list(dict.fromkeys(network for network, _, _ in found))
+    return sorted(found, key=lambda one: order.index(one[0]))
 
 
 def _learners(stages: Sequence[Stage]) -> dict[str, str]:
@@ -152,7 +158,7 @@ def contact_sheets(labels: PseudoLabels, seed: int, network: str, *, modality: M
         pictures = list(modality.thumbnails(index, nearest, height_px=_PICTURE_HEIGHT_PX, reading=reading))
         captions = [_caption(index, int(row)) for row in nearest]
         sheets.append(ContactSheet(seed=seed, cluster=cluster, size=int(sizes[cluster]), pictures=pictures,
-                                   captions=captions, distances=labels.distances[nearest].tolist(),
+                                   captions=captions, distances=np.sqrt(labels.distances[nearest]).tolist(),
                                    network=network))
     return sheets
 
@@ -164,16 +170,16 @@ def _caption(index: Index, row: int) -> str:
 
 def run_report(work: Workspace, *, stages: Sequence[Stage], cover: Cover, statuses: Mapping[str, str],
                modality: Modality, d_cf: Index, reading: Reading) -> Mapping[str, Any]:
-    """Write report.html, its table and its figures; pictures come from the first clusters."""
+    """Write report.html, its table and its figures; pictures are of the clusters that `shown` picks, first seed."""
     from cfvideo.core.report.page import render
 
     parts = [(stage, work.inputs[stage.fingerprint]) for stage in stages]
     data = collect(parts, cover, statuses)
-    first = next((part for part in parts if part[0].name == "assign"), None)
-    if first is not None:
-        labels = PseudoLabels.load(first[1].file(LABELS), index_hash=d_cf.content_hash)
-        sheets = contact_sheets(labels, first[0].about["seed"], data.clusters[0].network, modality=modality,
-                                index=d_cf, reading=reading)
-        data = replace(data, sheets=sheets)
+    for summary in shown(data)[:1]:
+        artefact = next(artefact for network, stage, artefact in _labellings(parts)
+                        if (network, stage.about["seed"]) == (summary.network, summary.seed))
+        labels = PseudoLabels.load(artefact.file(LABELS), index_hash=d_cf.content_hash)
+        data = replace(data, sheets=contact_sheets(labels, summary.seed, summary.network, modality=modality,
+                                                   index=d_cf, reading=reading))
     render(data, work.folder)
     return {"num_probes": len(data.probes)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 
@@ -100,10 +101,21 @@ def test_layers(tmp_path: Path) -> None:
     assert (tmp_path / "out/ablations/layers/layers_1.png").exists()
 
 
-def test_baselines(tmp_path: Path) -> None:
-    table = go(tmp_path, "baselines", values="3 5", seeds=(0, 1))
+def test_baselines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = ("PROBE.METHODS", "[svm, low_shot]", "PROBE.SVM.COSTS", "[1.0]", "PROBE.SVM.SHOTS", "[1, 2]",
+           "PROBE.SVM.CHOOSE_ON_TEST", "True")
+    table = go(tmp_path, "baselines", "CLUSTER.NUM_CLUSTERS", "5", *few, values="3 5", seeds=(0, 1))
     assert set(table) == {(name, seed) for seed in (0, 1) for name in (
         "untrained", "n_pre", "n_pre_2x", "distillation", "prototype", "n_cf_k3", "n_cf_k5")}
+    assert "Test rows chose the costs of the low-shot SVMs" in capsys.readouterr().out
+    page = (tmp_path / "out/ablations/baselines/report.html").read_text()
+    assert "Test rows chose the costs of the low-shot SVMs" in page
+    assert "Clusters that N<sub>cf</sub> k5 learns (K = 5), seed 0" in page
+    (own,) = (path.parent for path in (tmp_path / "out/stages/assign").glob("*/manifest.json")
+              if '"seed 0: n_cf, k5"' in path.read_text())
+    sheets = re.findall(r"<h4>Cluster (\d+)<span>(\d+) rows", page)
+    sizes = json.loads((own / "clusters.json").read_text())["sizes"]
+    assert sorted((int(cluster), int(size)) for cluster, size in sheets) == list(enumerate(sizes))
 
 
 def test_a_finished_n_pre_and_one_without_labels_have_fewer_baselines(tmp_path: Path,

@@ -67,6 +67,10 @@ def test_a_loss_of_another_size_does_not_flatten_the_others(axes: Axes, floor: f
     curves = [curve("n_cf", 0, 0.5), curve("distillation", 0, floor)]
     report_figures._paint_curves(axes, LIGHT, curves=curves, name="loss", label="training loss")
     assert axes.get_yscale() == scale
+    axes.figure.canvas.draw()  # type: ignore[union-attr]
+    ticks = [label.get_text() for label in axes.get_yticklabels(which="both")]
+    assert not any("$" in text or "^" in text or "e+" in text for text in ticks)
+    assert scale == "linear" or {"1", "3", "10", "100"} <= set(ticks)
 
 
 @pytest.mark.parametrize("name", ["$\\frac{", "視頻", "\udcff", "_hidden", "x" * 300])
