@@ -112,17 +112,32 @@ def test_signals_to_all_save_once_and_the_same_command_goes_on_from_there(tmp_pa
     assert _weights(tmp_path) == _weights(undisturbed)
 
 
-def test_an_error_of_the_first_rank_ends_all(tmp_path: Path, undisturbed: Path) -> None:
-    """A damaged input is found by the first rank alone, in a stage that only it works on."""
-    code, said = _run(tmp_path, 2, "untrained,pretrain")
-    assert code == 0, said
-    (weights,) = (tmp_path / "out/stages/untrained").glob("*/weights.safetensors")
-    content = bytearray(weights.read_bytes())
+def _damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
     content[-1] ^= 1
-    weights.write_bytes(content)
+    path.write_bytes(content)
+
+
+def test_damage_that_all_ranks_find_ends_all(tmp_path: Path) -> None:
+    """In the input of a stage that all work on."""
+    code, said = _run(tmp_path, 2, "untrained")
+    assert code == 0, said
+    _damage(*(tmp_path / "out/stages/untrained").glob("*/weights.safetensors"))
     code, said = _run(tmp_path, 2, "extract")
     assert code != 0
     assert "missing or changed since it was made" in said
+
+
+def test_damage_that_the_first_rank_alone_finds_ends_all(tmp_path: Path) -> None:
+    """In the input of a probe, which the first works on while the others wait for it."""
+    code, said = _run(tmp_path, 2, "untrained,extract")
+    assert code == 0, said
+    for path in (tmp_path / "out/stages/extract").glob("*/rows-*.safetensors"):
+        _damage(path)
+    code, said = _run(tmp_path, 2, "probe")
+    assert code != 0
+    assert said.count("content does not match its checksum") == 1
+    assert re.search(r"rank +: 0 .*\n +exitcode +: 6 ", said), said
 
 
 def test_a_whole_run_by_two_processes(tmp_path: Path) -> None:
