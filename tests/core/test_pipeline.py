@@ -91,8 +91,8 @@ HEARD_UNDER = {"steps": ("SCHEDULE", "step"), "step_factor": ("SCHEDULE", "step"
 
 
 def _heard(path: tuple[str, ...]) -> tuple[str, ...]:
-    if path == ("n_pre", "task"):
-        return ("BASELINES", "[n_pre_2x, prototype]")  # a pretext task's N_pre teaches nobody
+    if path == ("n_pre", "task") or path[:2] in (("n_pre", "clip"), ("n_cf", "clip")):
+        return ("BASELINES", "[n_pre_2x, regression, prototype]")  # such an N_pre is no teacher of this N_cf
     if path[-2:-1] != ("solver",) or path[-1] not in HEARD_UNDER:
         return ()
     key, value = HEARD_UNDER[path[-1]]
