@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -74,6 +75,31 @@ def test_a_failing_link_of_a_command_fails_ci(tmp_path: Path) -> None:
     done = subprocess.run(["bash", str(script)], check=False, capture_output=True, text=True)
     assert done.returncode != 0
     assert "second command" not in done.stdout
+
+
+def test_a_hung_test_run_fails_ci_and_leaves_no_process(tmp_path: Path) -> None:
+    hung, pid = tmp_path / "pytest", tmp_path / "pid"
+    hung.write_text(f"#!/bin/sh\nsleep 60 & echo $! >{pid}\nwait\n", encoding="ascii")
+    hung.chmod(0o755)
+    guard = re.search(r"^pytest\(\) \{.*?^\}$", CI, flags=re.DOTALL | re.MULTILINE)
+    assert guard is not None
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTEST_LIMIT": "5"}
+    done = subprocess.run(["bash", "-euc", f"{guard[0]}\npytest -q"], check=False, stdin=subprocess.DEVNULL,
+                          env=environment, timeout=120)
+    assert done.returncode == 124
+    number = int(pid.read_text())
+    for _ in range(100):  # the signal reaches it while its parent is being waited for
+        if not _runs(number):
+            break
+        time.sleep(0.1)
+    assert not _runs(number)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_no_page_names_a_file_that_is_not_there() -> None:

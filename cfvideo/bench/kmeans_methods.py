@@ -20,6 +20,8 @@ from cfvideo.core.clustering.lloyd import Lloyd
 from cfvideo.core.clustering.points import PointSet, in_memory
 from cfvideo.core.clustering.search import block_rows
 
+# At full size a method may take an hour; what takes longer than this hangs.
+_MOST_SECONDS = 4 * 3600.0
 _TORCH_ROWS = 4096
 _MINI_BATCH_PASSES = 5
 
@@ -142,11 +144,17 @@ def network_like(num_rows: int, dim: int, *, seed: int = 0) -> NDArray[np.float1
     return points
 
 
-def peak_mib(method: str, file: Path, shape: tuple[int, int], num_clusters: int, num_iterations: int) -> float:
-    """Peak memory of one method in a process of its own, whose points lie in a file of raw float16."""
+def peak_mib(method: str, file: Path, shape: tuple[int, int], num_clusters: int, num_iterations: int, *,
+             timeout_seconds: float = _MOST_SECONDS) -> float:
+    """Peak memory of one method in a process of its own, whose points lie in a file of raw float16.
+
+    Raises:
+        subprocess.TimeoutExpired: it took longer, and was ended.
+    """
     words = [method, str(file), *map(str, (*shape, num_clusters, num_iterations))]
     code = "import sys; from cfvideo.bench.kmeans_methods import print_peak; print_peak(*sys.argv[1:])"
-    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True,
+                          timeout=timeout_seconds)
     return float(done.stdout.splitlines()[-1])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -72,3 +74,9 @@ def test_memory_is_that_of_a_process_of_its_own(tmp_path: Path) -> None:
     held = np.ones(60_000_000)  # 480 MB here must not show there
     assert 50 < peak_mib("ours", tmp_path / "points", points.shape, 4, 1) < 700
     assert held[-1] == 1
+
+
+def test_a_measurement_that_hangs_ends(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "points")  # reading waits for a writer that never comes
+    with pytest.raises(subprocess.TimeoutExpired):
+        peak_mib("ours", tmp_path / "points", (20, 8), 4, 1, timeout_seconds=3)
