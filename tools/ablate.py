@@ -29,6 +29,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from cfvideo.core.ablation import ABLATIONS, Request, ablate
+from cfvideo.core.config import files_and_pairs
 from cfvideo.core.errors import ConfigError, exit_code_of
 from cfvideo.core.records import Modality
 
@@ -54,8 +55,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--opts", action="store_true", help="may stand before KEY VALUE pairs")
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="config keys to override")
     given = parser.parse_intermixed_args(arguments)
-    # Flags that take several words swallow the pairs behind them.
-    for flag in ("cfg", "values", "clusters", "lists"):
+    given.cfg, pairs = files_and_pairs(given.cfg)
+    given.overrides = pairs + given.overrides
+    # As --cfg, other flags that take several words swallow the pairs behind them.
+    for flag in ("values", "clusters", "lists"):
         words = getattr(given, flag)
         own = list(takewhile(lambda word: not is_key(word), words))
         given.overrides = words[len(own):] + given.overrides
@@ -83,7 +86,7 @@ def main(arguments: list[str]) -> int:
 
     def work() -> int:
         request = Request(
-            name=given.name, files=[Path(word) for word in given.cfg], command=command, overrides=given.overrides,
+            name=given.name, files=given.cfg, command=command, overrides=given.overrides,
             seeds=seeds_of(given.seeds), values=given.values, clusters=given.clusters,
             lists=[Path(word) for word in given.lists], dry_run=given.dry_run)
         return ablate(modality_named(request.spec().modality if request.files else "video"), request)

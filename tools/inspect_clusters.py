@@ -18,13 +18,12 @@ import argparse
 import os
 import shlex
 import sys
-from itertools import takewhile
 from pathlib import Path
 
 # As in tools/run_net.py: threads that wait leave the cores to the decoders.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from cfvideo.core.config import load_run_spec
+from cfvideo.core.config import files_and_pairs, load_run_spec
 from cfvideo.core.errors import ConfigError, exit_code_of
 from cfvideo.core.inspection.request import MAX_CLUSTERS, ORDERS, Request
 from cfvideo.core.inspection.run import inspect
@@ -47,10 +46,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, metavar="FILE", help="the page (default: OUTPUT_DIR/clusters-....html)")
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="the run's config keys, as for run_net.py")
     given = parser.parse_intermixed_args(arguments)
-    # As run_net.py: --cfg swallows the pairs behind it.
-    files = list(takewhile(lambda word: word.endswith((".yaml", ".yml")), given.cfg))
-    given.overrides = given.cfg[len(files):] + given.overrides
-    given.cfg = [Path(word) for word in files]
+    given.cfg, pairs = files_and_pairs(given.cfg)
+    given.overrides = pairs + given.overrides
     return given
 
 

@@ -15,22 +15,20 @@ import argparse
 import os
 import shlex
 import sys
-from itertools import takewhile
-from pathlib import Path
 
 # OpenMP's threads spin while they wait. Where decoders, or other people, want the same cores, that cost a small
 # network 19 times its time (two cores, load 5: 289 s against 15 s for 1,600 clips); asleep they cost next to nothing.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from cfvideo.core.cli import run
-from cfvideo.core.config import help_text, load_run_spec
+from cfvideo.core.config import files_and_pairs, help_text, load_run_spec
 from cfvideo.core.errors import exit_code_of
 from cfvideo.core.records import Modality
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cfg", nargs="+", metavar="FILE", help="config files, later ones win")
+    parser.add_argument("--cfg", nargs="+", default=[], metavar="FILE", help="config files, later ones win")
     parser.add_argument("--stages", default="", metavar="a,b", help="run only these kinds of stages: untrained, "
                         "pretrain, extract, cluster, assign, train_cf, probe, report")
     parser.add_argument("--dry-run", action="store_true", help="print config, plan and cost; write nothing")
@@ -38,12 +36,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--opts", action="store_true", help="may stand before KEY VALUE pairs")
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="config keys to override")
     given = parser.parse_intermixed_args(arguments)
-    # --cfg takes several files, so it swallows the pairs behind them: the first word after the first file that does
-    # not end in .yaml begins the pairs.
-    if given.cfg:
-        more = list(takewhile(lambda word: word.endswith((".yaml", ".yml")), given.cfg[1:]))
-        given.overrides = given.cfg[1 + len(more):] + given.overrides
-        given.cfg = [Path(word) for word in (given.cfg[0], *more)]
+    given.cfg, pairs = files_and_pairs(given.cfg)
+    given.overrides = pairs + given.overrides
     return given
 
 
@@ -51,7 +45,7 @@ def main(arguments: list[str]) -> int:
     given = parse(arguments)
     if given.help_config is not None:
         return exit_code_of(lambda: print(help_text(given.help_config)))
-    files, command = given.cfg or [], shlex.join(["python", "tools/run_net.py", *arguments])
+    files, command = given.cfg, shlex.join(["python", "tools/run_net.py", *arguments])
 
     def work() -> int:
         modality = modality_named(load_run_spec(files, given.overrides).modality if files else "video")

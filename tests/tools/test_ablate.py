@@ -13,7 +13,7 @@ from tools.ablate import is_key, main, parse
 
 def test_pairs_may_follow_any_flag() -> None:
     given = parse(["num_labels", "--cfg", "a.yaml", "b.yaml", "--values", "2", "all", "CLUSTER.NUM_CLUSTERS", "4"])
-    assert (given.name, given.cfg, given.values) == ("num_labels", ["a.yaml", "b.yaml"], ["2", "all"])
+    assert (given.name, given.cfg, given.values) == ("num_labels", [Path("a.yaml"), Path("b.yaml")], ["2", "all"])
     assert given.overrides == ["CLUSTER.NUM_CLUSTERS", "4"]
     given = parse(["label_nature", "--lists", "verbs.txt", "NOUNS.txt", "--cfg", "a.yaml", "NAME", "x", "--dry-run"])
     assert (given.lists, given.overrides, given.dry_run) == (["verbs.txt", "NOUNS.txt"], ["NAME", "x"], True)

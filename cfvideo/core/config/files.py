@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from cfvideo.core.config.settings import BASE_KEY, Setting, parse_file
@@ -10,6 +12,13 @@ from cfvideo.core.errors import ConfigError
 # A hundred times a large config; PyYAML needs up to two seconds for a megabyte.
 MAX_BYTES = 256 * 1024
 MAX_FILES = 32
+
+
+def files_and_pairs(words: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """What stands behind --cfg: config files, and the KEY VALUE pairs that a flag of several words swallows. The first
+    word after the first file that does not end in .yaml begins the pairs."""
+    more = list(takewhile(lambda word: word.endswith((".yaml", ".yml")), words[1:]))
+    return [Path(word) for word in (*words[:1], *more)], list(words[1 + len(more):])
 
 
 def read_settings(path: Path) -> list[Setting]:

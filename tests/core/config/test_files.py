@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfvideo.core.config import load_run_spec
-from cfvideo.core.config.files import MAX_BYTES, MAX_FILES, config_root, read_settings
+from cfvideo.core.config.files import MAX_BYTES, MAX_FILES, config_root, files_and_pairs, read_settings
 from cfvideo.core.config.settings import Setting, parse_file
 from cfvideo.core.config.yaml_nodes import MAX_DEPTH, MAX_NODES
 from cfvideo.core.errors import ConfigError
@@ -25,6 +25,13 @@ MAPPING_BOMB = "a: &a {X: 1}\n" + "".join(f"{b}: &{b} {{{', '.join(f'K{i}: *{a}'
                                           for a, b in zip(LETTERS, LETTERS[1:], strict=False))
 MERGE_BOMB = "a: &a {X: 1}\n" + "".join(f"{b}: &{b} {{<<: [{', '.join([f'*{a}'] * 9)}]}}\n"
                                         for a, b in zip(LETTERS, LETTERS[1:], strict=False))
+
+
+@pytest.mark.parametrize(("words", "files", "pairs"), [
+    ("", "", ""), ("a.yaml", "a.yaml", ""), ("a.yaml b.yml NAME x", "a.yaml b.yml", "NAME x"),
+    ("a.yaml NAME b.yaml", "a.yaml", "NAME b.yaml"), ("a.cfg b.yaml name x", "a.cfg b.yaml", "name x")])
+def test_pairs_begin_behind_the_last_file(words: str, files: str, pairs: str) -> None:
+    assert files_and_pairs(words.split()) == ([Path(word) for word in files.split()], pairs.split())
 
 
 def refusal(path: Path, text: str | bytes) -> str:
