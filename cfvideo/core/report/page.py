@@ -94,6 +94,7 @@ def environment(package: str) -> Environment:
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=_finalize)
     made.filters["one_line"] = report_text.visible
     made.filters["subscripts"] = _subscripts
+    made.filters["breakable"] = _breakable
     made.filters["median"] = lambda sizes: float(np.median(sizes))
     return made
 
@@ -103,6 +104,11 @@ def _finalize(value: Any) -> Any:
     if isinstance(value, str) and not isinstance(value, Markup):
         return report_text.visible(value, keep="\n\t")
     return value
+
+
+def _breakable(text: str) -> Markup:
+    """Escaped text on one line, where a path may break after a slash rather than inside a name."""
+    return Markup(str(escape(report_text.visible(text))).replace("/", "/<wbr>"))
 
 
 def _subscripts(text: str) -> Markup:

@@ -8,7 +8,7 @@ from pathlib import Path
 from cfvideo.core.report.data import ReportData
 from cfvideo.core.report.page import render
 
-VOID = {"meta", "link", "img", "source"}
+VOID = {"meta", "link", "img", "source", "wbr"}
 
 
 class Reader(HTMLParser):
@@ -25,7 +25,7 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        if tag != "sub":
+        if tag not in ("sub", "wbr"):
             self.words.append(" ")
         if tag not in VOID:
             self.open.append(tag)

@@ -9,7 +9,7 @@ import pytest
 
 from cfvideo.core.report.page import render
 from tests.core.report.chromium import Chromium, find_chromium
-from tests.core.report.sample import ablation, hostile, sample
+from tests.core.report.sample import ablation, few_rows, hostile, sample
 
 EXECUTABLE = find_chromium()
 WHY = "no Chromium on the PATH (Debian: apt-get install chromium)"
@@ -29,11 +29,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     return {name: render(data, folder / name) for name, data in (
-        ("sample", sample()), ("hostile", hostile()), ("ablation", ablation()))}
+        ("sample", sample()), ("hostile", hostile()), ("ablation", ablation()), ("few_rows", few_rows(on_test=True)))}
 
 
 @pytest.mark.parametrize("width_px", [400, 1400])
-@pytest.mark.parametrize("name", ["sample", "hostile", "ablation"])
+@pytest.mark.parametrize("name", ["sample", "hostile", "ablation", "few_rows"])
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_page_is_quiet_and_fits(browser: Chromium, pages: dict[str, Path], name: str, width_px: int,
                                     dark: bool) -> None:
@@ -44,6 +44,14 @@ def test_the_page_is_quiet_and_fits(browser: Chromium, pages: dict[str, Path], n
     assert visit.scroll_width_px <= width_px
     assert visit.num_broken_images == 0
     assert visit.value == 0
+
+
+def test_a_networks_name_stays_while_its_line_is_scrolled(browser: Chromium, pages: dict[str, Path]) -> None:
+    scrolled = ("(() => { const box = document.querySelector('#result .scroll'); box.scrollLeft = 60; return "
+                "[box.scrollLeft, box.querySelector('tbody th').getBoundingClientRect().left - "
+                "box.getBoundingClientRect().left].join() })()")
+    visit = browser.visit(pages["ablation"].as_uri(), width_px=400, expression=scrolled)
+    assert visit.value == "60,0"
 
 
 def test_the_style_sheet_passes_the_pages_own_policy(browser: Chromium, pages: dict[str, Path]) -> None:

@@ -93,6 +93,13 @@ def test_equal_data_gives_equal_bytes(rendered: tuple[str, Reader, Path], tmp_pa
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
+def test_a_file_name_breaks_after_a_slash(tmp_path: Path) -> None:
+    named = replace(sample().sheets[0], captions=[f"videos/{place}<b>.mp4 #love" for place in range(8)])
+    html, page = read(ReportData("t", "c", "", sheets=[named]), tmp_path)
+    assert "<figcaption>videos/<wbr>3&lt;b&gt;.mp4 #love<" in html
+    assert "videos/3<b>.mp4 #love" in page.text
+
+
 def test_a_single_seed(tmp_path: Path) -> None:
     data = replace(sample(), probes=probes("motion", {4: MOTION[0]}), curves=[curve("n_pre", 4, 0.3)],
                    clusters=[clusters(4)], sheets=())
