@@ -17,8 +17,9 @@ import torch
 from torch import nn
 
 from cfvideo.core.backbone import Backbone
-from cfvideo.core.errors import IntegrityError
+from cfvideo.core.errors import ConfigError, IntegrityError
 from cfvideo.core.matching import match
+from cfvideo.core.network_facts import check_facts
 from cfvideo.core.records import Modality
 from cfvideo.core.tensors import load_header, load_tensors, save_tensors
 
@@ -62,12 +63,11 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def is_network_file(path: Path) -> bool:
-    """Whether a safetensors file has the header of ours."""
+    """Whether a safetensors file has a header such as ours, whatever it says."""
     try:
-        read_header(path)
+        return load_header(path).keys() >= set(_NEEDED)
     except IntegrityError:
         return False
-    return True
 
 
 def load_network(path: Path, modality: Modality) -> Backbone:
@@ -79,10 +79,13 @@ def load_network(path: Path, modality: Modality) -> Backbone:
     path = network_path(path)
     tensors, header = load_tensors(path)
     header = _checked(path, header)
-    network = build_quietly(modality.build_network, num_classes=header["num_classes"], **header["architecture"])
+    asked = {"num_classes": header["num_classes"], **header["architecture"]}
+    # What a file asks for takes memory only once its tensors have proved to be that.
+    outline = cast(nn.Module, outlined(modality.build_network, str(path), **asked))
+    match(tensors, outline.state_dict()).require(str(path), f"Its header asks for {header['architecture']}, "
+                                                 f"{header['num_classes']} classes.")
+    network = build_quietly(modality.build_network, **asked)
     module = cast(nn.Module, network)
-    match(tensors, module.state_dict()).require(str(path), f"Its header asks for {header['architecture']}, "
-                                                f"{header['num_classes']} classes.")
     module.load_state_dict(tensors, strict=True)
     module.eval()
     return network
@@ -98,23 +101,21 @@ def build_quietly(build: Callable[..., Network], **arguments: Any) -> Network:
         warnings.filterwarnings("ignore", message="Initializing zero-element tensors")
         try:
             return build(**arguments)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RuntimeError) as error:
             raise IntegrityError(f"no network can be built of {arguments}: {error}") from error
 
 
-def class_names_of(path: Path, told: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the classes of a network are called, in order, by its header or sidecar; nothing where it does not say.
+def outlined(build: Callable[..., Network], where: str, **arguments: Any) -> Network:
+    """As `build_quietly`, on the device where nothing is held but shapes.
 
     Raises:
-        IntegrityError: they are not one name per class, each its own.
+        IntegrityError, ConfigError: there is no such network, or not here; with `where` it was asked for.
     """
-    names, num_classes = told.get("class_names", []), told["num_classes"]
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise IntegrityError(f"{path}: class_names is no list of names; leave it out where classes have none")
-    if names and not len(set(names)) == len(names) == num_classes:
-        raise IntegrityError(f"{path}: {len(names)} class_names, {len(set(names))} of them different, for "
-                             f"{num_classes} classes; each class needs a name of its own, or none has one")
-    return tuple(names)
+    try:
+        with torch.device("meta"):
+            return build_quietly(build, **arguments)
+    except (IntegrityError, ConfigError) as error:
+        raise type(error)(f"{where}: {error}") from error
 
 
 def _checked(path: Path, header: dict[str, Any]) -> dict[str, Any]:
@@ -122,5 +123,5 @@ def _checked(path: Path, header: dict[str, Any]) -> dict[str, Any]:
     if missing:
         raise IntegrityError(f"{path}: no network file: {', '.join(missing)} missing in its header; "
                              "tools/import_weights.py makes one of other people's weights")
-    class_names_of(path, header)
+    check_facts(path, header)
     return header

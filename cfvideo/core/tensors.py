@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -64,18 +64,33 @@ def _mapped(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any], str]:
     """Memory-mapped tensors, header and recorded digest; IntegrityError where they cannot be read."""
     try:
         with safe_open(path, framework="pt") as file:
-            entry = json.loads((file.metadata() or {})[_KEY])
+            entry = _entry(file.metadata())
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return tensors, entry["header"], entry["sha256"]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise IntegrityError(f"{path}: cannot be read: {error}") from error
 
 
+def _entry(metadata: Mapping[str, str] | None) -> dict[str, Any]:
+    """Header and digest; ValueError where they are no JSON of ours, which holds neither NaN nor endless nesting."""
+    try:
+        entry: dict[str, Any] = json.loads((metadata or {})[_KEY], parse_constant=_no_number)
+    except RecursionError as error:
+        raise ValueError("its header nests too deeply") from error
+    if not isinstance(entry["header"], dict):
+        raise ValueError("its header is no table of keys and values")
+    return entry
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} in its header")
+
+
 def load_header(path: Path) -> dict[str, Any]:
     """The header alone, unverified, without reading a tensor."""
     try:
         with safe_open(path, framework="pt") as file:
-            header: dict[str, Any] = json.loads((file.metadata() or {})[_KEY])["header"]
+            header: dict[str, Any] = _entry(file.metadata())["header"]
             return header
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise IntegrityError(f"{path}: cannot be read: {error}") from error

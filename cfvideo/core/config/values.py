@@ -43,7 +43,7 @@ def _limits(key: Key) -> str:
 
 
 def _one(key: Key, setting: Setting, value: object) -> bool | int | float | str:
-    if key.kind is float and type(value) is int:
+    if key.kind is float and type(value) is int and abs(value) < _INT_LIMIT:
         value = float(value)
     if type(value) is not key.kind or not isinstance(value, (bool, int, float, str)):
         _refuse(key, setting, _hint(key, value))

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -17,7 +16,7 @@ from cfvideo.core.foreign.imports import HEAD, Interchange
 from cfvideo.core.foreign.model_card import model_card
 from cfvideo.core.foreign.sidecar import FORMAT, sidecar_of
 from cfvideo.core.matching import match
-from cfvideo.core.network_file import build_quietly, read_header
+from cfvideo.core.network_file import outlined, read_header
 from cfvideo.core.norms import bn_epsilons
 from cfvideo.core.tensors import load_tensors
 
@@ -36,8 +35,7 @@ def export_network(source: Path, out: Path, sides: Sequence[Interchange], *, wit
     header = read_header(source)
     tensors, _ = load_tensors(source)
     side = _side(source, header, sides)
-    with torch.device("meta"):
-        network = build_quietly(side.build_network, num_classes=header["num_classes"], **header["architecture"])
+    network = outlined(side.build_network, str(source), num_classes=header["num_classes"], **header["architecture"])
     match(tensors, network.state_dict()).require(str(source), f"Its header asks for {header['architecture']}.")
     with_head = with_head and header["num_classes"] > 0
     kept = {name: value for name, value in tensors.items() if with_head or name not in HEAD}

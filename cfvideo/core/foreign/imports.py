@@ -18,7 +18,7 @@ from cfvideo.core.foreign.containers import Checkpoint
 from cfvideo.core.foreign.names import part_of
 from cfvideo.core.foreign.sidecar import read_sidecar
 from cfvideo.core.matching import Match, match
-from cfvideo.core.network_file import build_quietly, is_network_file, write_network
+from cfvideo.core.network_file import is_network_file, outlined, write_network
 from cfvideo.core.specs import GEOMETRY, ClipSpec
 
 _COUNTER = "num_batches_tracked"  # of batch norms; older programs do not keep it, and nothing of ours reads it
@@ -124,8 +124,7 @@ def fitted(side: Interchange, found: Imported, num_classes: int | None = None) -
     num_classes: what the head should have; None: what it has. A file without a head gives one of no classes.
     """
     num_classes = found.num_classes if num_classes is None else num_classes
-    with torch.device("meta"):
-        wanted = build_quietly(side.build_network, num_classes=num_classes, **found.architecture).state_dict()
+    wanted = outlined(side.build_network, found.source, num_classes=num_classes, **found.architecture).state_dict()
     state = dict(found.tensors)
     if not found.num_classes and not num_classes:
         state |= {name: torch.zeros(wanted[name].shape) for name in HEAD}

@@ -8,7 +8,7 @@ from typing import Any
 
 from cfvideo.core.errors import IntegrityError
 from cfvideo.core.foreign.containers import Checkpoint
-from cfvideo.core.network_file import class_names_of
+from cfvideo.core.network_facts import check_facts, class_names_of
 
 FORMAT = "clusterfit-video network, 1"
 _NEEDED = ("weights_sha256", "architecture", "view", "num_classes")
@@ -23,17 +23,18 @@ def read_sidecar(checkpoint: Checkpoint) -> dict[str, Any]:
     """source, architecture, view and class_names of an export of ours; nothing where no such file lies beside it.
 
     Raises:
-        IntegrityError: it belongs to another file, or does not name each class.
+        IntegrityError: it belongs to another file, says what no network can be, or does not name each class.
     """
     path = sidecar_of(checkpoint.path)
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(told, dict) or told.get("format") != FORMAT or not told.keys() >= set(_NEEDED):
         return {}
     if told["weights_sha256"] != checkpoint.sha256:
         raise IntegrityError(f"{path}: describes another file than {checkpoint.path.name}, or one of them was changed; "
                              "export both again")
+    check_facts(path, told)
     return {"source": "an export of this project", "architecture": told["architecture"], "view": told["view"],
             "class_names": class_names_of(path, told)}

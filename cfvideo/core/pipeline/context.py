@@ -131,12 +131,18 @@ class Context:
         # Features are of untouched samples, whatever the task's own views are.
         sample = self.modality.sample_shape({**self.view(name), "task": "labels"})
         try:
-            return layer_dims(self.modality.build_network, self.architecture(name), sample, layers)
+            return layer_dims(self.modality.build_network, self._asked_in(name), self.architecture(name), sample,
+                              layers)
         except ValueError as error:
             raise ConfigError(f"EXTRACT.LAYER, PROBE.LAYERS: {self.key(name)}: {error}") from error
 
     def _shapes(self, name: str) -> Shapes:
-        return shapes(self.modality.build_network, self.architecture(name), self.modality.sample_shape(self.view(name)))
+        return shapes(self.modality.build_network, self._asked_in(name), self.architecture(name),
+                      self.modality.sample_shape(self.view(name)))
+
+    def _asked_in(self, name: str) -> str:
+        given = self.imported(name)
+        return str(given.path) if given else self.key(name)
 
     def _num_classes(self, name: str) -> int:
         if self.key(name) == "N_CF":

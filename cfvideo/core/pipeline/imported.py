@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,7 +11,9 @@ from typing import Any
 
 from cfvideo.core.durable import sha256_file
 from cfvideo.core.errors import DataError, IntegrityError
-from cfvideo.core.network_file import FILE_NAME, class_names_of, network_path, read_header
+from cfvideo.core.network_facts import class_names_of
+from cfvideo.core.network_file import FILE_NAME, network_path, read_header
+from cfvideo.core.specs import ClipSpec
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,12 @@ def imported(place: str, key: str) -> Imported:
         raise DataError(f"{key}: {path} does not exist; {hint}")
     try:
         header = read_header(path)
-        return Imported(path, sha256_file(path), header["architecture"], header["view"], header["num_classes"],
+        return Imported(path, sha256_file(path), header["architecture"], _whole(header["view"]), header["num_classes"],
                         class_names_of(path, header))
     except IntegrityError as error:
         raise DataError(f"{key}: {error}; {hint}") from error
+
+
+def _whole(view: Mapping[str, Any]) -> dict[str, Any]:
+    """A view with all that training asks of one: a file of before there was a key is as the key's default."""
+    return {**dataclasses.asdict(ClipSpec()), **view}

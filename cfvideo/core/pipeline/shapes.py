@@ -18,6 +18,7 @@ from torch import nn
 from cfvideo.core.backbone import Backbone
 from cfvideo.core.durable import canonical_json
 from cfvideo.core.flops import forward_flops
+from cfvideo.core.network_file import outlined
 from cfvideo.core.norms import fewest_items
 
 Build = Callable[..., Backbone]
@@ -39,36 +40,36 @@ class Shapes:
         return self.flops_of_one_class + 2 * self.head_dim * (num_classes - 1)
 
 
-def shapes(build: Build, architecture: Mapping[str, Any], sample_shape: tuple[int, ...]) -> Shapes:
-    """architecture: what Modality.build_network takes beside the number of classes."""
-    return _shapes(build, canonical_json(dict(architecture)), sample_shape)
+def shapes(build: Build, where: str, architecture: Mapping[str, Any], sample_shape: tuple[int, ...]) -> Shapes:
+    """architecture: what Modality.build_network takes beside the number of classes; where: the file or key that asks
+    for it, for errors as in `outlined`."""
+    return _shapes(build, where, canonical_json(dict(architecture)), sample_shape)
 
 
-def layer_dims(build: Build, architecture: Mapping[str, Any], sample_shape: tuple[int, ...], layers: tuple[str, ...],
-               ) -> Mapping[str, int]:
+def layer_dims(build: Build, where: str, architecture: Mapping[str, Any], sample_shape: tuple[int, ...],
+               layers: tuple[str, ...]) -> Mapping[str, int]:
     """Numbers per pooled feature of each layer; ValueError where the network has no such layer."""
-    return dict(_layer_dims(build, canonical_json(dict(architecture)), sample_shape, layers))
+    return dict(_layer_dims(build, where, canonical_json(dict(architecture)), sample_shape, layers))
 
 
 @lru_cache(maxsize=128)
-def _shapes(build: Build, architecture: str, sample_shape: tuple[int, ...]) -> Shapes:
-    network = _without_numbers(build, architecture)
+def _shapes(build: Build, where: str, architecture: str, sample_shape: tuple[int, ...]) -> Shapes:
+    network = _without_numbers(build, where, architecture)
     return Shapes(tuple(network.layers), network.feature_dim, network.fc.in_features,
                   forward_flops(network, sample_shape), fewest_items(cast(nn.Module, network), sample_shape))
 
 
 @lru_cache(maxsize=512)
-def _layer_dims(build: Build, architecture: str, sample_shape: tuple[int, ...], layers: tuple[str, ...],
-                ) -> tuple[tuple[str, int], ...]:
+def _layer_dims(build: Build, where: str, architecture: str, sample_shape: tuple[int, ...],
+                layers: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
     sample = torch.empty((1, *sample_shape), device="meta")
     with torch.no_grad():
-        pooled = _without_numbers(build, architecture).pooled(sample, layers)
+        pooled = _without_numbers(build, where, architecture).pooled(sample, layers)
     return tuple((layer, values.shape[1]) for layer, values in pooled.items())
 
 
-def _without_numbers(build: Build, architecture: str) -> Backbone:
+def _without_numbers(build: Build, where: str, architecture: str) -> Backbone:
     """The network of one class, in evaluation mode, on the device where nothing is computed but shapes."""
-    with torch.device("meta"):
-        built = build(num_classes=1, **json.loads(architecture))
+    built = outlined(build, where, num_classes=1, **json.loads(architecture))
     cast(nn.Module, built).eval()
     return built

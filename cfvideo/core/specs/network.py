@@ -45,9 +45,10 @@ class NetworkSpec:
                      "WIDTHS, the others with numbers are PyTorchVideo's (x3d_m is also X3D-XS and -S: only clips "
                      "differ); images: resnet18, resnet50, resnet with BLOCKS and WIDTHS for pictures of 32 pixels",
                      choices=ARCHITECTURES)
-    blocks: tuple[int, ...] = knob((1, 1, 1, 1), "archs r2plus1d and resnet: residual blocks of res2 ... res5", low=1)
+    blocks: tuple[int, ...] = knob((1, 1, 1, 1), "archs r2plus1d and resnet: residual blocks of res2 ... res5", low=1,
+                                   high=256)
     widths: tuple[int, ...] = knob((64, 128, 256, 512), "archs r2plus1d and resnet: channels of res2 to res5",
-                                    low=1)
+                                   low=1, high=65_536)
     midplanes: str = knob("caffe2", "width inside a factorised convolution: per convolution (caffe2, the paper's "
                           "33 M / 64 M parameters) or per block (torchvision)", choices=("caffe2", "torchvision"))
     task: str = knob("labels", "what it learns from its data set: labels, or a pretext task that needs none (images; "

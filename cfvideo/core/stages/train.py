@@ -20,11 +20,10 @@ from cfvideo.core.errors import DataError
 from cfvideo.core.failures import write_failures
 from cfvideo.core.index import Index
 from cfvideo.core.matching import match
-from cfvideo.core.network_file import FILE_NAME, load_network, save_network
+from cfvideo.core.network_file import FILE_NAME, load_network, read_header, save_network
 from cfvideo.core.randomness import torch_generator
 from cfvideo.core.records import Batch, Draws, Modality, Reading
 from cfvideo.core.stage import Workspace
-from cfvideo.core.tensors import load_header
 from cfvideo.core.training.batch_norm import synchronised, unsynchronised
 from cfvideo.core.training.budget import Budget
 from cfvideo.core.training.complaints import Complaints
@@ -74,7 +73,7 @@ def run_untrained(work: Workspace, *, modality: Modality, recipe: Recipe, num_cl
 
 def run_imported(work: Workspace, *, source: Path) -> Mapping[str, Any]:
     """A finished network instead of a trained one."""
-    header = load_header(source)
+    header = read_header(source)
     shutil.copyfile(source, work.folder / FILE_NAME)
     return {"num_classes": header["num_classes"], "source": str(source)}
 

@@ -25,7 +25,7 @@ def public(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def loader(architecture: Mapping[str, Any], num_classes: int) -> str:
     """Python that makes the public library's network, ready for the exported names; empty where there is none."""
     arch, classes = architecture["arch"], num_classes or 400
-    if arch == "r2plus1d_18" and architecture["midplanes"] == "torchvision":
+    if arch == "r2plus1d_18" and architecture.get("midplanes") == "torchvision":
         library, made, head = "torchvision.models.video", f"r2plus1d_18(num_classes={classes})", "network.fc"
     elif arch in staged.ARCHITECTURES:  # X3D's and R(2+1)D's end in a softmax, where ours give logits
         library, made, head = "pytorchvideo.models.hub", f"{arch}(model_num_class={classes})", "network.blocks[5].proj"

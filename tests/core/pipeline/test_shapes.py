@@ -23,7 +23,7 @@ def test_operations_are_those_of_the_network_with_all_its_classes(build: Any, ar
                                                                   shape: tuple[int, ...]) -> None:
     with torch.device("meta"):
         network = build(num_classes=37, **architecture)
-    found = shapes(build, architecture, shape)
+    found = shapes(build, "N_PRE", architecture, shape)
     assert found.flops(37) == forward_flops(network, shape)
     assert (found.layers, found.feature_dim) == (network.layers, network.feature_dim)
 
@@ -36,14 +36,14 @@ def test_what_was_worked_out_serves_every_number_of_classes_and_no_other_argumen
         return VIDEO.build_network(**arguments)
 
     clip = (3, 4, 16, 16)
-    assert shapes(build, SMALL, clip).flops(5) < shapes(build, dict(SMALL), clip).flops(6)
+    assert shapes(build, "N_PRE", SMALL, clip).flops(5) < shapes(build, "N_PRE", dict(SMALL), clip).flops(6)
     assert len(built) == 1
-    wide = shapes(build, {**SMALL, "widths": [4, 6, 8, 12]}, clip)
-    longer = shapes(build, SMALL, (3, 8, 16, 16))
+    wide = shapes(build, "N_PRE", {**SMALL, "widths": [4, 6, 8, 12]}, clip)
+    longer = shapes(build, "N_PRE", SMALL, (3, 8, 16, 16))
     assert (wide.feature_dim, len(built)) == (12, 3)
-    assert longer.flops(5) > shapes(build, SMALL, clip).flops(5)
+    assert longer.flops(5) > shapes(build, "N_PRE", SMALL, clip).flops(5)
     for _ in range(2):
-        assert layer_dims(build, SMALL, clip, ("res3", "res5")) == {"res3": 6, "res5": 10}
+        assert layer_dims(build, "N_PRE", SMALL, clip, ("res3", "res5")) == {"res3": 6, "res5": 10}
     assert len(built) == 4
     with pytest.raises(ValueError, match="unknown layer res9"):
-        layer_dims(build, SMALL, clip, ("res9",))
+        layer_dims(build, "N_PRE", SMALL, clip, ("res9",))
