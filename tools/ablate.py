@@ -48,7 +48,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--values", nargs="+", default=[], metavar="V", help="values of what the ablation changes: K, "
                         "numbers of labels (or all), per cent of wrong labels, layers, rounds, rows per centroid (or "
                         "all)")
-    parser.add_argument("--clusters", nargs="+", default=[], metavar="K", help="label_noise: numbers of clusters")
+    parser.add_argument("--clusters", nargs="+", default=[], metavar="K", help="label_noise, layers: numbers of "
+                        "clusters")
     parser.add_argument("--lists", nargs="+", default=[], metavar="FILE", help="label_nature: text files of "
                         "label names, one a line")
     parser.add_argument("--dry-run", action="store_true", help="print config, variants, plan and cost; write nothing")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import tarfile
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from cfimage.modality import IMAGE
+from cfvideo.core.ablation import Request, ablate
 from cfvideo.core.cli import run
 from cfvideo.core.errors import ConfigError
 from cfvideo.core.network_file import FILE_NAME, load_network
@@ -123,6 +125,25 @@ def test_voc_is_judged_by_svms_on_all_layers_in_one_pass(data: Path, tmp_path: P
     for found in facts:
         assert found["dims"] == {"res3.grid": 8 * 16 * 16, "res5": 16}
         assert (found["num_train_rows"], found["num_test_rows"]) == (59, 15)
+
+
+@pytest.mark.slow
+def test_every_layer_of_every_network_is_on_one_page(data: Path, tmp_path: Path) -> None:
+    """Figure 4, of grids as the config probes grids; N_cf for every K."""
+    config = tmp_path / "c.yaml"
+    config.write_text(CONFIG.format(out=tmp_path, data=data))
+    request = Request("layers", [config], "test", ["N_PRE.TASK", "rotnet", "PROBE.LAYERS", "[res5.grid]", "BASELINES",
+                                                   "[n_pre_2x]", "PROBE.SOLVER", "sgd", "PROBE.SGD.EPOCHS", "1",
+                                                   "PROBE.SGD.LEARNING_RATES", "[0.1]", "N_CF.SOLVER.MAX_SAMPLES",
+                                                   "64"],
+                      clusters=["4", "6"])
+    assert ablate(IMAGE, request) == 0
+    page = (tmp_path / "ablations" / "layers" / "report.html").read_text(encoding="utf-8")
+    (alt,) = re.findall(r"Bar chart over layer, grids of averages\. ([^\"]*)", page)
+    drawn = {name: layers.split(", ") for name, _, layers in (part.partition(": ") for part in alt.split("; "))}
+    assert drawn.keys() == {"untrained", "N_pre", "N_pre 2x", "N_cf k4", "N_cf k6"}
+    for layers in drawn.values():
+        assert [text.split(" at ")[1].rstrip(".") for text in layers] == ["conv1", "res2", "res3", "res4", "res5"]
 
 
 def test_labels_are_a_task_too(data: Path, tmp_path: Path) -> None:

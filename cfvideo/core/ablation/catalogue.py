@@ -8,6 +8,7 @@ from cfvideo.core.ablation.cluster_counts import (
     baselines,
     capacity,
     cluster_share,
+    counts,
     labels_unsupervised_vs_per_label,
     num_clusters,
 )
@@ -19,10 +20,15 @@ from cfvideo.core.errors import ConfigError
 def layers(base: Base) -> Ablation:
     """Every layer that N_pre and N_cf share."""
     n_pre, n_cf = (base.context.layers(name) for name in ("n_pre", "n_cf"))
-    wanted = base.values or [layer for layer in n_pre if layer in n_cf]
+    # Grids, where the config probes grids, as the paper does.
+    ending = ".grid" if all(layer.endswith(".grid") for layer in base.spec.probe.layers) else ""
+    wanted = base.values or [f"{layer}{ending}" for layer in n_pre if layer in n_cf]
+    words = ("PROBE.LAYERS", f"[{', '.join(wanted)}]")
+    numbers = counts(base, base.clusters) if base.clusters else []
+    variants = [Variant({"k": f"k{count}"}, ("CLUSTER.NUM_CLUSTERS", str(count), *words)) for count in numbers]
     return Ablation("Layers", "Of a self-supervised N_pre the last layer transfers worse than res4; of N_cf it does "
-                    "not, and every layer but conv1 gains (Figure 4).",
-                    [Variant({}, ("PROBE.LAYERS", f"[{', '.join(wanted)}]"))])
+                    "not, and every layer but conv1 gains (Figure 4).", variants or [Variant({}, words)],
+                    legend="kN: K = N" if variants else "")
 
 
 def multi_task(base: Base) -> Ablation:

@@ -54,11 +54,12 @@ def _difference_figure(data: ReportData, targets: list[str]) -> list[ReportFigur
 
 def _paint_bars(axes: Axes, palette: Palette, *, table: Table, targets: list[str]) -> None:
     width = 0.8 / len(table)
+    colours = palette.colours(table)
     offsets = {name: (place - (len(table) - 1) / 2) * width for place, name in enumerate(table)}
-    for place, (name, cells) in enumerate(table.items()):
+    for name, cells in table.items():
         shown = [(at + offsets[name], cell) for at, cell in enumerate(cells) if cell is not None]
         axes.bar([at for at, _ in shown], [100 * cell.mean for _, cell in shown], 0.92 * width, alpha=0.8,
-                 color=palette.network(name, place), label=short_name(network_text(name)))
+                 color=colours[name], label=short_name(network_text(name)))
         if len(table) <= MOST_NUMBERED:
             _paint_means(axes, shown)
     for at in range(len(targets)):
@@ -87,13 +88,11 @@ def _paint_seeds(axes: Axes, palette: Palette, cells: dict[float, Summary | None
 
 def _paint_differences(axes: Axes, palette: Palette, *, comparisons: list[Comparison]) -> None:
     order = list(dict.fromkeys(comparison.candidate for comparison in comparisons))
-    several = len(order) > 1
+    several, colours = len(order) > 1, palette.colours(order)
     heighten(axes, len(comparisons) * (DIFFERENCE_INCHES if several else 0))
     for at, comparison in enumerate(comparisons):
         values = [100 * value for value in comparison.difference.by_seed.values()]
-        axes.plot(values, [at] * len(values), "o", markersize=7,
-                  color=palette.network(comparison.candidate, order.index(comparison.candidate)),
-                  alpha=0.75)
+        axes.plot(values, [at] * len(values), "o", markersize=7, color=colours[comparison.candidate], alpha=0.75)
         axes.plot([100 * comparison.difference.mean], [at], "|", color=palette.ink, markersize=22, markeredgewidth=2)
     axes.axvline(0, color=palette.ink, linewidth=1)
     axes.grid(visible=True, axis="x")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -11,9 +11,11 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+from cfvideo.core.report.numbers import is_clusterfit
 from cfvideo.core.report.text import visible
 
 # Small, so that the letters stay readable where the page is 400 px wide.
@@ -43,13 +45,33 @@ class Palette:
         """The colours go round; the stroke tells the second round from the first."""
         return ("-", "--", ":")[place // len(self.others) % 3]
 
+    def colours(self, names: Iterable[str]) -> dict[str, str]:
+        """One for each network of a figure: fixed ones, shades of N_cf's for its kin (the last the fullest), and of the
+        others those that nobody has."""
+        names = list(names)
+        found = {name: self.networks[name] for name in names if name in self.networks}
+        kin = [name for name in names if is_clusterfit(name) and name not in found]
+        steps = len(kin) + ("n_cf" in found)
+        found |= {name: self._shade(0.3 + 0.7 * (place + 1) / steps) for place, name in enumerate(kin)}
+        free = [colour for colour in self.others if colour not in found.values()] or self.others
+        rest = [name for name in names if name not in found]
+        return found | {name: free[place % len(free)] for place, name in enumerate(rest)}
+
+    def _shade(self, share: float) -> str:
+        """N_cf's colour, so much of it, on the background."""
+        full, ground = to_rgb(self.networks["n_cf"]), to_rgb(self.background)
+        red, green, blue = (share * own + (1 - share) * other for own, other in zip(full, ground, strict=True))
+        return to_hex((red, green, blue))
+
 
 # Okabe and Ito's colours, told apart by colour-blind readers; lightened for the dark page.
 LIGHT = Palette("#ffffff", "#1d2430", "#dfe3ea", "#6b7280",
-                {"untrained": "#9aa3b0", "n_pre": "#e08a00", "n_cf": "#0b6fb8"},
+                {"untrained": "#9aa3b0", "n_pre": "#e08a00", "n_cf": "#0b6fb8", "n_pre_2x": "#d55e00",
+                 "distillation": "#009e73", "prototype": "#cc79a7"},
                 ("#009e73", "#cc79a7", "#d55e00", "#5b4bc4", "#7a8b00"))
 DARK = Palette("#171b22", "#e4e8ee", "#333b47", "#9ca3af",
-               {"untrained": "#8b95a3", "n_pre": "#f2b14a", "n_cf": "#5ab4ee"},
+               {"untrained": "#8b95a3", "n_pre": "#f2b14a", "n_cf": "#5ab4ee", "n_pre_2x": "#f08a4b",
+                "distillation": "#3ccba0", "prototype": "#e39cc4"},
                ("#3ccba0", "#e39cc4", "#f08a4b", "#a99cf5", "#b9c84a"))
 
 

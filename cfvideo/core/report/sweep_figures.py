@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, cast
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.transforms import offset_copy
 
 from cfvideo.core.report import numbers
 from cfvideo.core.report.data import ReportData
@@ -14,11 +18,14 @@ from cfvideo.core.report.numbers import Summary
 from cfvideo.core.report.style import Palette, ReportFigure, legend, make_figure, plain_ticks, short_name
 from cfvideo.core.report.text import network_text, percent
 
-LINES = "Mean over seeds; dots: single seeds. Broken lines: networks that {axis} does not change."
+LINES = "Mean and standard deviation over seeds. Broken lines: networks that {axis} does not change."
 PAPER = " Grey crosses and dotted lines: the paper's own values, of networks trained on videos that are not public."
-LAYERS = "Probes of every layer. Bars: mean over seeds; dots: single seeds."
+LAYERS = "Probes of every layer: mean and standard deviation over seeds."
+GRID = ".grid"
 _MARKERS = "osD^vPX"
 _PAPER = "the paper's"
+# Side by side, so that the standard deviations of equal means do not hide one another; points.
+_STEP_POINTS = 2.5
 
 
 @dataclass
@@ -78,38 +85,44 @@ def _alt(lines: Lines, axis: Axis) -> str:
 def paint_lines(axes: Axes, palette: Palette, *, lines: Lines, axis: Axis, metric: str) -> None:
     if axis.scale == "log":
         axes.set_xscale("log")
+    colours = palette.colours([*lines.series, *lines.levels])
     for rank, (name, points) in enumerate(lines.series.items()):
-        colour, places = palette.network(name, rank), sorted(points)
-        axes.plot(places, [100 * points[place].mean for place in places], color=colour, marker=_MARKERS[rank % 7],
-                  markersize=5, label=short_name(network_text(name)))
-        for place in places:
-            _dots(axes, place, points[place], colour)
+        places, step = sorted(points), _STEP_POINTS * (rank - (len(lines.series) - 1) / 2)
+        aside = offset_copy(axes.transData, cast(Figure, axes.get_figure()), x=step, units="points")
+        axes.plot(places, [100 * points[place].mean for place in places], color=colours[name], transform=aside,
+                  marker=_MARKERS[rank % 7], markersize=5, label=short_name(network_text(name)))
+        _spreads(axes, points, color=colours[name], transform=aside)
+        # What is drawn aside does not widen the axes by itself.
+        axes.update_datalim([(place, 100 * (one.mean + sign * (one.spread or 0.0))) for place, one in points.items()
+                             for sign in (-1, 1)])
     _surroundings(axes, palette, lines, axis, metric)
 
 
 def paint_bars(axes: Axes, palette: Palette, *, lines: Lines, axis: Axis, metric: str) -> None:
-    width = 0.8 / max(1, len(lines.series))
+    width, colours = 0.8 / max(1, len(lines.series)), palette.colours([*lines.series, *lines.levels])
     for rank, (name, points) in enumerate(lines.series.items()):
-        colour, shift = palette.network(name, rank), (rank - (len(lines.series) - 1) / 2) * width
+        shift = (rank - (len(lines.series) - 1) / 2) * width
         axes.bar([place + shift for place in points], [100 * one.mean for one in points.values()], 0.92 * width,
-                 color=colour, alpha=0.8, label=short_name(network_text(name)))
-        for place, one in points.items():
-            _dots(axes, place + shift, one, palette.ink)
+                 color=colours[name], alpha=0.8, label=short_name(network_text(name)))
+        _spreads(axes, {place + shift: one for place, one in points.items()}, color=palette.ink)
     _surroundings(axes, palette, lines, axis, metric)
     axes.set_ylim(bottom=0)
 
 
-def _dots(axes: Axes, place: float, summary: Summary, colour: str) -> None:
-    values = [100 * value for value in summary.by_seed.values()]
-    if len(values) > 1:
-        axes.plot([place] * len(values), values, "o", color=colour, markersize=2.6, alpha=0.6)
+def _spreads(axes: Axes, points: Mapping[float, Summary], **options: Any) -> None:
+    """Standard deviations over seeds, where there are several."""
+    known = {place: (100 * one.mean, 100 * one.spread) for place, one in points.items() if one.spread is not None}
+    if known:
+        means, spreads = zip(*known.values(), strict=True)
+        axes.errorbar(list(known), means, spreads, fmt="none", elinewidth=1, capsize=1.8, **options)
 
 
 def _surroundings(axes: Axes, palette: Palette, lines: Lines, axis: Axis, metric: str) -> None:
     """Level lines, the paper's values, the axis and the legend."""
-    for rank, (name, summary) in enumerate(lines.levels.items()):
-        axes.axhline(100 * summary.mean, color=palette.network(name, len(lines.series) + rank), linestyle="--",
-                     linewidth=1.3, label=short_name(network_text(name)))
+    colours = palette.colours([*lines.series, *lines.levels])
+    for name, summary in lines.levels.items():
+        axes.axhline(100 * summary.mean, color=colours[name], linestyle="--", linewidth=1.3,
+                     label=short_name(network_text(name)))
     for level in lines.paper_levels:
         axes.axhline(100 * level, color=palette.paper, linestyle=":", linewidth=1.3)
     if lines.paper_points:
@@ -117,7 +130,7 @@ def _surroundings(axes: Axes, palette: Palette, lines: Lines, axis: Axis, metric
                   color=palette.paper, markersize=6, label=_PAPER)
     plain_ticks(axes, dict(axis.places.values()))
     axes.set_xlabel(axis.text)
-    axes.set_ylabel(f"{metric}, %" if metric == "mAP" else "top-1, %" if metric.startswith("top-1") else "%")
+    axes.set_ylabel(f"{metric.removesuffix(' accuracy')}, %")
     legend(axes, num_columns=3 if len(lines.series) + len(lines.levels) > 2 else 2)
 
 
@@ -130,7 +143,10 @@ def layer_figures(data: ReportData) -> list[ReportFigure]:
         if len(layers) < 2:
             continue
         metric = numbers.metric_name(numbers.metrics(data, target)[0])
-        axis = Axis("layer", "bars", "layer", "names", {name: (float(at), name) for at, name in enumerate(layers)})
+        # The same word under every bar would leave no room between the names.
+        cut, text = (GRID, "layer, grids of averages") if all(one.endswith(GRID) for one in layers) else ("", "layer")
+        axis = Axis("layer", "bars", text, "names", {layer: (float(at), layer.removesuffix(cut)) for at, layer in
+                                                     enumerate(layers)})
         lines = Lines({name: {float(layers.index(layer)): one for layer, one in own.items()}
                        for name, own in found.items()})
         made.append(make_figure(f"layers_{number}", f"{target}: {metric}. {LAYERS}", _alt(lines, axis),

@@ -94,6 +94,13 @@ def test_capacity(tmp_path: Path) -> None:
         "untrained", "n_pre_configured", "n_pre_equal", "n_cf_configured", "n_cf_equal"}
 
 
+def test_layers_for_several_k(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    go(tmp_path, "layers", clusters="3 5", dry_run=True)
+    said = capsys.readouterr().out.partition("Plan")[0]
+    assert re.findall(r"│ (k\d+)", said) == ["k3", "k5"]
+    assert "".join(re.findall(r"[a-z0-9.,\[\]]", said)).count("[conv1,res5]") == 2
+
+
 def test_layers(tmp_path: Path) -> None:
     go(tmp_path, "layers")
     with (tmp_path / "out/ablations/layers/table.csv").open(encoding="utf-8", newline="") as stream:

@@ -23,7 +23,7 @@ from cfvideo.core.foreign.exports import WEIGHTS, export_network
 from cfvideo.core.foreign.imports import Asked, clip_view, import_weights
 from cfvideo.core.foreign.sidecar import FORMAT
 from cfvideo.core.network_file import FILE_NAME, read_header, save_network
-from cfvideo.core.tensors import load_tensors
+from cfvideo.core.tensors import load_tensors, save_tensors
 from cfvideo.models.weights import VIDEO_WEIGHTS
 from cfvideo.models.zoo import build_network
 from tests.checkpoints import assert_same_network, small_video, with_history
@@ -177,7 +177,9 @@ def test_what_cannot_be_exported(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="exists already"):
         export_network(source, tmp_path, SIDES, with_head=True)
     wrong = saved(tmp_path / "wrong", small_video("caffe2"), {**SMALL, "widths": [4, 6, 8, 12]})
-    unknown = saved(tmp_path / "unknown", small_video("caffe2"), {"arch": "vgg"})
+    unknown = tmp_path / "unknown.safetensors"
+    save_tensors(unknown, small_video("caffe2").state_dict(),
+                 {"architecture": {"arch": "vgg"}, "num_classes": 7, "view": VIEW})
     damaged = tmp_path / FILE_NAME
     damaged.write_bytes(source.read_bytes()[:-8] + b"\x7f" * 8)
     for path, why in ((wrong, r"mismatched: \d+: layer4.0"), (unknown, "architecture.arch: 'vgg' is not allowed"),

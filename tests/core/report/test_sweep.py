@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from cfvideo.core.report import numbers, sweep_figures
 from cfvideo.core.report.data import ReportData
 from cfvideo.core.report.layout import Layout
 from cfvideo.core.report.protocol import FINE_TUNING, protocols, yardstick
-from cfvideo.core.report.style import LIGHT, draw, legend
+from cfvideo.core.report.style import DARK, LIGHT, Palette, draw, legend
 from cfvideo.core.report.verdict import verdict
 from tests.core.report.reader import Reader, read
 from tests.core.report.sample import ablation, clusters, probe
@@ -101,6 +103,48 @@ def test_lines_stand_where_the_numbers_are(axes: Axes) -> None:
     assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "50"]
 
 
+@pytest.mark.parametrize("form", ["lines", "bars"])
+def test_error_bars_are_standard_deviations_over_seeds_and_within_the_axes(form: str, axes: Axes) -> None:
+    """By hand: three seeds a point apart deviate by 1; here those of the highest mean, 64, by 4."""
+    data = ablation(form)
+    wide = [replace(one, metrics={"top1": 0.64 + 0.04 * (one.seed - 1)}) if one.network == "n_cf_p0_k80" else one
+            for one in data.probes]
+    data, chart = replace(data, probes=wide), data.layout.chart
+    assert chart is not None
+    paint = sweep_figures.paint_lines if form == "lines" else sweep_figures.paint_bars
+    paint(axes, LIGHT, lines=sweep_figures.gather(data, "motion"), axis=chart.axis, metric="top-1 accuracy")
+    drawn = [bar for bar in axes.collections if isinstance(bar, LineCollection)]
+    lengths = sorted(float(stroke[1, 1] - stroke[0, 1]) for bar in drawn for stroke in bar.get_segments())
+    assert lengths == pytest.approx([2.0] * 5 + [8.0])
+    assert axes.get_ylim()[1] > 68
+    assert axes.get_ylabel() == "top-1, %"
+
+
+def test_one_seed_has_no_error_bars(axes: Axes) -> None:
+    data, chart = ablation(), ablation().layout.chart
+    assert chart is not None
+    one = replace(data, probes=[result for result in data.probes if result.seed == 0])
+    sweep_figures.paint_lines(axes, LIGHT, lines=sweep_figures.gather(one, "motion"), axis=chart.axis, metric="mAP")
+    assert not axes.collections
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK])
+def test_no_two_networks_of_a_figure_look_alike(palette: Palette) -> None:
+    kin = ["n_cf_k10", "n_cf_k100", "n_cf_k400"]
+    names = ["untrained", "n_pre", "n_pre_2x", "distillation", "prototype", "n_pre_rotnet", "regression", *kin]
+    found = palette.colours(names)
+    assert list(found.keys() ^ names) == []
+    colours = [to_rgb(colour) for colour in found.values()]
+    apart = [max(abs(a - b) for a, b in zip(one, other, strict=True)) for place, one in enumerate(colours)
+             for other in colours[:place]]
+    assert min(apart) > 0.1
+    assert found["n_cf_k400"] == palette.networks["n_cf"]
+    # On the same page the same networks keep their colours.
+    assert {name: palette.colours([name])[name] for name in names[:5]} == {name: found[name] for name in names[:5]}
+    assert "n_cf_round2" in (beside := palette.colours(["n_cf", "n_cf_round2"]))
+    assert beside["n_cf"] == palette.networks["n_cf"] != beside["n_cf_round2"]
+
+
 def test_bars_are_means_and_start_at_zero(axes: Axes) -> None:
     data = ablation("bars")
     chart = data.layout.chart
@@ -129,6 +173,14 @@ def test_layers_get_bars_and_lines_in_the_csv(tmp_path: Path) -> None:
         rows = [(row["method"], row["layer"], row["headline"]) for row in csv.DictReader(stream)
                 if row["network"] == "n_cf" and row["seed"] == "0"]
     assert rows == [("linear", "res5", "1"), ("linear", "res4", "0"), ("knn", "res5", "0")]
+
+
+def test_grids_of_every_layer_are_named_once() -> None:
+    data = _layered()
+    grids = [replace(one, layer="res5.grid", results={"linear": {f"{layer}.grid": found for layer, found in
+                                                                one.results["linear"].items()}}) for one in data.probes]
+    (figure,) = sweep_figures.layer_figures(replace(data, probes=grids))
+    assert "over layer, grids of averages. N_pre: 45.0 at res4, 50.0 at res5" in figure.alt
 
 
 def test_one_layer_needs_no_figure() -> None:
