@@ -132,11 +132,9 @@ def test_every_layer_of_every_network_is_on_one_page(data: Path, tmp_path: Path)
     """Figure 4, of grids as the config probes grids; N_cf for every K."""
     config = tmp_path / "c.yaml"
     config.write_text(CONFIG.format(out=tmp_path, data=data))
-    request = Request("layers", [config], "test", ["N_PRE.TASK", "rotnet", "PROBE.LAYERS", "[res5.grid]", "BASELINES",
-                                                   "[n_pre_2x]", "PROBE.SOLVER", "sgd", "PROBE.SGD.EPOCHS", "1",
-                                                   "PROBE.SGD.LEARNING_RATES", "[0.1]", "N_CF.SOLVER.MAX_SAMPLES",
-                                                   "64"],
-                      clusters=["4", "6"])
+    words = ["N_PRE.TASK", "rotnet", "PROBE.LAYERS", "[res5.grid]", "BASELINES", "[n_pre_2x]", "PROBE.SOLVER", "sgd",
+             "PROBE.SGD.EPOCHS", "1", "PROBE.SGD.LEARNING_RATES", "[0.1]", "N_CF.SOLVER.MAX_SAMPLES", "64"]
+    request = Request("layers", [config], "test", words, clusters=["4", "6"])
     assert ablate(IMAGE, request) == 0
     page = (tmp_path / "ablations" / "layers" / "report.html").read_text(encoding="utf-8")
     (alt,) = re.findall(r"Bar chart over layer, grids of averages\. ([^\"]*)", page)
