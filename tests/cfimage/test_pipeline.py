@@ -94,11 +94,13 @@ def test_from_a_pretext_task_to_a_report(data: Path, tmp_path: Path, task: str, 
     assert page.count("data:image/") > 6  # the gallery of clusters shows pictures
 
 
-def test_fine_tuning_turns_no_picture_though_the_network_learned_by_turning_them(data: Path, tmp_path: Path) -> None:
-    go(data, tmp_path / "out", "N_PRE.TASK", "rotnet", "FINETUNE.TARGETS", "[T]", "FINETUNE.SOLVER.MAX_SAMPLES", "16",
+@pytest.mark.parametrize("task", ["rotnet", "jigsaw"])
+def test_fine_tuning_sees_whole_pictures_whatever_the_network_learned_by(data: Path, tmp_path: Path, task: str) -> None:
+    go(data, tmp_path / "out", "N_PRE.TASK", task, "FINETUNE.TARGETS", "[T]", "FINETUNE.SOLVER.MAX_SAMPLES", "16",
        "FINETUNE.SOLVER.BATCH_SIZE", "16", stages="pretrain,finetune")
     ((folder, _),) = manifests(tmp_path / "out", "finetune")
-    assert "task" not in load_header(folder / FILE_NAME)["view"]
+    header = load_header(folder / FILE_NAME)
+    assert "task" not in header["view"] and "task" not in header["architecture"]
 
 
 def test_voc_is_judged_by_svms_on_all_layers_in_one_pass(data: Path, tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from cfvideo.core.flops import TRAINING_FACTOR
 from cfvideo.core.pipeline.context import Context
@@ -20,7 +22,7 @@ def finetune_stages(context: Context, seed: int, name: str, network: Stage, targ
     """The whole network trained on a target's training split from where it stands, and its score on the test split.
 
     A row of several labels learns one of them, picked for good, and is right with any (Sports-1M's hit@k). What the
-    network learned from before, a pretext task perhaps, turns no picture here.
+    network learned from before, a pretext task perhaps, turns and cuts no picture here.
     """
     (train, test), solver = context.data.targets[target], context.spec.finetune.solver
     about = {"seed": seed, "network": name, "target": target}
@@ -30,8 +32,8 @@ def finetune_stages(context: Context, seed: int, name: str, network: Stage, targ
 
     spec = dataclasses.replace(context.network(name), solver=solver)
     drawn = recipe(spec, "finetune", seed, solver_key="FINETUNE.SOLVER", fewest_items=context.fewest_items(name))
-    own = dataclasses.replace(drawn, architecture=context.architecture(name),
-                              view={key: value for key, value in context.view(name).items() if key != "task"})
+    own = dataclasses.replace(drawn, architecture=_without_task(context.architecture(name)),
+                              view=_without_task(context.view(name)))
     keys = {**context.view_keys(name), **solver_keys(context, name, solver, "FINETUNE.SOLVER"), **context.common,
             **context.identity_of(train), "SEED": seed}
     run = partial(run_train, modality=context.modality, index=train, recipe=own, reading=context.reading,
@@ -42,3 +44,7 @@ def finetune_stages(context: Context, seed: int, name: str, network: Stage, targ
                   version=TRAIN_VERSION, by_all=True)
     score = score_stage(context, name, tuned, test)
     return [tuned, dataclasses.replace(score, role=f"seed {seed}: {name} fine-tuned on {target}", about=about)]
+
+
+def _without_task(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in said.items() if key != "task"}

@@ -12,8 +12,8 @@ from cfvideo.core.report.numbers import Comparison, Summary
 from cfvideo.core.report.style import Palette, ReportFigure, heighten, legend, make_figure, short_name
 from cfvideo.core.report.text import MINUS, network_text, percent, points
 
-BARS = ("Linear probes on frozen features. Bars: mean over seeds; dots: single seeds; a thin line joins the networks "
-        "of one seed.")
+BARS = ("Every network on every target, by the target's own yardstick. Bars: mean over seeds; dots: single seeds; a "
+        "thin line joins the networks of one seed.")
 DIFFERENCES = ("ClusterFit against its N_pre, seed by seed, on the same target. Right of zero: ClusterFit is better. "
                "The tick marks the mean.")
 # With more networks the numbers over the bars would run into one another; the table has them.

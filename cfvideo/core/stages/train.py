@@ -117,14 +117,15 @@ def run_train(work: Workspace, *, modality: Modality, index: Index, recipe: Reci
 
 
 def take_trunk(network: Backbone, source: Backbone) -> None:
-    """Copy every weight of `source` but its head's into `network`.
+    """Copy every weight of `source`, or of the trunk in it where its task gave it more, but its head's into `network`.
 
     Raises:
         IntegrityError: they are different networks, with the names.
     """
     heads = ("fc.weight", "fc.bias")
     mine = {name: value for name, value in cast(nn.Module, network).state_dict().items() if name not in heads}
-    theirs = {name: value for name, value in cast(nn.Module, source).state_dict().items() if name not in heads}
+    trunk = cast(nn.Module, getattr(source, "trunk", source))
+    theirs = {name: value for name, value in trunk.state_dict().items() if name not in heads}
     match(theirs, mine).require("the network to start from", "")
     cast(nn.Module, network).load_state_dict(theirs, strict=False)
 
