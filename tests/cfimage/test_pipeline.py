@@ -100,7 +100,8 @@ def test_fine_tuning_sees_whole_pictures_whatever_the_network_learned_by(data: P
        "FINETUNE.SOLVER.BATCH_SIZE", "16", stages="pretrain,finetune")
     ((folder, _),) = manifests(tmp_path / "out", "finetune")
     header = load_header(folder / FILE_NAME)
-    assert "task" not in header["view"] and "task" not in header["architecture"]
+    assert "task" not in header["view"]
+    assert "task" not in header["architecture"]
 
 
 def test_voc_is_judged_by_svms_on_all_layers_in_one_pass(data: Path, tmp_path: Path) -> None:
