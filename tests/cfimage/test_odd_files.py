@@ -30,7 +30,7 @@ def odd_files() -> tuple[dict[str, bytes], dict[str, str]]:
     frames[0].save(stream, "GIF", save_all=True, append_images=frames[1:])
     deep = io.BytesIO()
     Image.fromarray(pixels[..., 0].astype(np.uint16) << 8).save(deep, "PNG")
-    bomb = (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0))
+    bomb = (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 5000, 5000, 8, 0, 0, 0, 0))
             + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
     good = {"animated.gif": stream.getvalue(), "cmyk.jpg": encoded(pixels, "JPEG", "CMYK"), "deep.png": deep.getvalue(),
             "dot.png": encoded(smooth(1, 1)), "turned.jpg": encoded(pixels, "JPEG", orientation=6)}
