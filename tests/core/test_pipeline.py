@@ -197,8 +197,9 @@ def test_a_target_may_be_judged_in_its_own_way(tmp_path: Path) -> None:
     assert [stage.fingerprint for stage in as_everywhere] == [stage.fingerprint for stage in plain]
 
 
-def test_a_target_of_squeezed_pictures_has_features_of_its_own(tmp_path: Path) -> None:
-    words = ["MODALITY", "image", "PROBE.NUM_CLIPS", "3", "D_TAR.U", "{TRAIN: '44', TEST: '31'}"]
+@pytest.mark.parametrize("num_clips", ["1", "3"])
+def test_a_target_of_squeezed_pictures_has_features_of_its_own(tmp_path: Path, num_clips: str) -> None:
+    words = ["MODALITY", "image", "PROBE.NUM_CLIPS", num_clips, "D_TAR.U", "{TRAIN: '44', TEST: '31'}"]
     plain, squeezed = (_stages(_spec(tmp_path, *words, *more)) for more in ([], ["D_TAR.U.SQUEEZE", "true"]))
     changed = [stage for stage, was in zip(squeezed, plain, strict=True)
                if stage.fingerprint != was.fingerprint and stage.name != "report"]
