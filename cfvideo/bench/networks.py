@@ -59,11 +59,12 @@ def cases(mode: str, *, batch: int = 1, small: bool = False) -> list[Case]:
     """What `forward` or `train` compares; `small` is for trying the command out."""
     side, image = (32, 64) if small else (112, 224)
     video = {depth: partial(_video_pair, depth) for depth in BLOCKS}
-    if mode == "train":
-        return [Case("train_r2plus1d_18_8f_vs_torchvision", video[18], (2 * batch, 3, 8, side, side), True)]
-    return [Case("r2plus1d_18_8f_vs_torchvision", video[18], (batch, 3, 8, side, side)),
-            Case("r2plus1d_34_32f_vs_torchvision", video[34], (batch, 3, 32, side, side)),
-            Case("resnet50_vs_torchvision", _image_pair, (batch, 3, image, image))]
+    trains = mode == "train"
+    # Two samples to a step: a batch norm must not see one alone.
+    count, prefix = (2 * batch, "train_") if trains else (batch, "")
+    return [Case(f"{prefix}r2plus1d_18_8f_vs_torchvision", video[18], (count, 3, 8, side, side), trains),
+            Case(f"{prefix}r2plus1d_34_32f_vs_torchvision", video[34], (count, 3, 32, side, side), trains),
+            Case(f"{prefix}resnet50_vs_torchvision", _image_pair, (count, 3, image, image), trains)]
 
 
 def measure(wanted: Sequence[Case], *, num_rounds: int, device: torch.device, precision: str = "fp32", seed: int = 0,
