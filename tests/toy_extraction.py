@@ -30,7 +30,7 @@ from cfvideo.core.screen import Screen
 from cfvideo.core.stage import Artefact, Workspace
 from cfvideo.core.stages.extract import run_extract
 from tests.core.processes import environment
-from tests.toy_modality import TOY, ToyNetwork, read_index
+from tests.toy_modality import HEADER, TOY, ToyNetwork, read_index
 
 PROGRAM = "from tests.toy_extraction import main; main()"
 
@@ -51,7 +51,7 @@ def network_artefact(folder: Path, seed: int = 0) -> Artefact:
         network = ToyNetwork(3)
         network.initialise(torch.Generator().manual_seed(seed))
         folder.mkdir()
-        save_network(folder, network, architecture={}, num_classes=3, view={})
+        save_network(folder, network, num_classes=3, **HEADER)
     return Artefact(folder, {"fingerprint": "n", "files": {FILE_NAME: {"sha256": sha256_file(folder / FILE_NAME)}}})
 
 

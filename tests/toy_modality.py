@@ -16,6 +16,9 @@ from cfvideo.core.index import Index
 from cfvideo.core.records import Batch, Draws, Modality, Reading
 
 NUM_CLASSES = 3
+# What a network file must say of its network; ToyNetwork asks for none of it.
+HEADER: dict[str, Any] = {"architecture": {"arch": "resnet"}, "view": {"num_frames": 1, "frame_stride": 1,
+                                                                       "short_edge_px": 8, "crop_px": 8}}
 
 
 class ToyNetwork(nn.Module):

@@ -77,7 +77,7 @@ def test_a_key_of_a_megabyte_is_answered_shortly() -> None:
     ("SEEDS", "[3, 4.5]", "a list of whole numbers, 0 or more"),
     ("SEEDS", "[3, null]", "a list of whole numbers, 0 or more"),
     ("PROBE.STRENGTHS", "[1.0, 0.0]", "a list of numbers, 1e-12 or more (not 0.0)"),
-    ("N_PRE.WIDTHS", "[8, 8, eight, 8]", "a list of whole numbers, 1 or more (this is text)"),
+    ("N_PRE.WIDTHS", "[8, 8, eight, 8]", "a list of whole numbers from 1 to 65,536 (this is text)"),
 ])
 def test_a_refused_value_is_named_with_what_is_allowed(key: str, value: str, says: str) -> None:
     message = refusal(key, value)

@@ -18,6 +18,7 @@ from cfvideo.core.network_file import FILE_NAME, load_network, read_header, save
 from cfvideo.modality import VIDEO
 from cfvideo.models.weights import VIDEO_WEIGHTS
 from tests.checkpoints import assert_same_network, small_video
+from tests.toy_modality import HEADER
 
 SIDES = (VIDEO_WEIGHTS, IMAGE_WEIGHTS)
 
@@ -112,7 +113,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 
 
 def test_our_own_network_files_need_no_import(tmp_path: Path) -> None:
-    save_network(tmp_path, small_video("caffe2"), architecture={"arch": "r2plus1d"}, num_classes=5, view={})
+    save_network(tmp_path, small_video("caffe2"), num_classes=5, **HEADER)
     with pytest.raises(ConfigError, match="network file of this program already; N_PRE.WEIGHTS"):
         import_weights(read_checkpoint(tmp_path / FILE_NAME), SIDES, tmp_path / "out", Asked())
 

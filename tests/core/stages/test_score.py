@@ -21,7 +21,7 @@ from cfvideo.core.screen import Screen
 from cfvideo.core.stage import Artefact, Workspace
 from cfvideo.core.stages.score import run_score
 from cfvideo.core.tensors import load_tensors, save_tensors
-from tests.toy_modality import TOY, ToyNetwork, eval_batches, read_index
+from tests.toy_modality import HEADER, TOY, ToyNetwork, eval_batches, read_index
 
 VIEWS = 3
 
@@ -38,7 +38,7 @@ def work(tmp_path: Path) -> Workspace:
     network.initialise(torch.Generator().manual_seed(0))
     given = tmp_path / "network"
     given.mkdir()
-    save_network(given, network, architecture={}, num_classes=3, view={})
+    save_network(given, network, num_classes=3, **HEADER)
     artefact = Artefact(given, {"files": {FILE_NAME: {"sha256": sha256_file(given / FILE_NAME)}}})
     (tmp_path / "score").mkdir()
     return Workspace(tmp_path / "score", {"network": artefact}, Screen(Console(file=io.StringIO())), StopRequest(),
