@@ -2,6 +2,7 @@
 
     python tools/make_demo_data.py                          # data/demo, 2,864 videos, well under a minute
     python tools/make_demo_data.py --size small --out data/demo_small
+    python tools/make_demo_data.py --size large --out data/demo_large    # 4,576, for ablations
 
 Running it again completes an interrupted data set and leaves a complete one alone. Exit codes: 0 done, 2 the command
 line is wrong or the folder cannot be used, 3 pictures or encoder are missing, 5 interrupted (the same command resumes).

@@ -40,6 +40,7 @@ class Size:
 
 SIZES: dict[str, Size] = {
     "demo": Size(num_pre=1200, train_per_class=40, val_per_class=60, train_per_label=24, test_per_label=30),
+    "large": Size(num_pre=1600, train_per_class=60, val_per_class=120, train_per_label=36, test_per_label=60),
     "small": Size(num_pre=96, train_per_class=6, val_per_class=6, train_per_label=3, test_per_label=3),
 }
 

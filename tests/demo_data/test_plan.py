@@ -27,8 +27,9 @@ def test_counts_and_places() -> None:
                                                      **{f"motions/val/{motion}": 2 for motion in MOTIONS}}
     assert len(split(PRE)) == 200
     assert len(split(FINE_TRAIN)) == 320
-    assert all(SIZES["small"].__dict__[key] < value for key, value in SIZES["demo"].__dict__.items()
-               if key not in ("edge_px", "num_frames"))
+    for smaller, larger in (("small", "demo"), ("demo", "large")):
+        assert all(SIZES[smaller].__dict__[key] < value for key, value in SIZES[larger].__dict__.items()
+                   if key not in ("edge_px", "num_frames"))
 
 
 def test_the_motion_target_shows_both_variants_of_its_class() -> None:
