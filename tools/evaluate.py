@@ -8,8 +8,8 @@
 
 With --data the network's own classifier is scored; the data's classes must be among its own, by name where the weights
 name them, as those of our runs do, or else in their order. With --train and --test a linear classifier, or what
-PROBE.METHODS asks for, learns from the network's frozen features of one and is scored on the other; D_TAR.TEST holds
-what a config says of a target: D_TAR.TEST.SQUEEZE true. W is a weights.safetensors of a run, or a folder that
+PROBE.METHODS asks for, learns from the network's frozen features of one and is scored on the other; D_TAR.TEST then
+holds what a config says of a target: D_TAR.TEST.SQUEEZE true. W is a weights.safetensors of a run, or a folder that
 tools/import_weights.py made of other weights.
 
 Writes evaluation.json, classes.csv, confusion.json and confusion.png into --out. The same command resumes after an

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from cfvideo.core.randomness import derived_seed
@@ -20,6 +21,11 @@ def architecture(network: NetworkSpec) -> dict[str, Any]:
 def view(network: NetworkSpec) -> dict[str, Any]:
     """What the modality's batches take."""
     return {**dataclasses.asdict(network.clip), **_task(network)}
+
+
+def without_task(said: Mapping[str, Any]) -> dict[str, Any]:
+    """An architecture or a view as it is for whole, untouched samples."""
+    return {key: value for key, value in said.items() if key != "task"}
 
 
 def _task(network: NetworkSpec) -> dict[str, str]:

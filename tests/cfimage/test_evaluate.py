@@ -14,10 +14,11 @@ from cfimage.modality import IMAGE, build_network
 from cfvideo.core.features import FeatureStore
 from cfvideo.core.network_file import load_network, save_network
 from tests.cfimage.pictures import encoded, smooth
+from tests.toy_extraction import all_rows
 from tools.evaluate import main
 
 ARCHITECTURE = {"arch": "resnet", "blocks": [1, 1, 1, 1], "widths": [8, 8, 8, 16]}
-VIEW = {"short_edge_px": 32, "crop_px": 32, "mean": [0.5] * 3, "std": [0.25] * 3}
+VIEW = {"num_frames": 1, "frame_stride": 1, "short_edge_px": 32, "crop_px": 32, "mean": [0.5] * 3, "std": [0.25] * 3}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def judged(folder: Path, out: Path, *overrides: str, modality: str = "image") ->
 def features(out: Path, num_rows: int) -> NDArray[np.float32]:
     """Those of the split with so many rows."""
     stores = [FeatureStore.open(file.parent) for file in out.glob("stages/extract/**/rows-000000000000-*")]
-    return next(data for data, _ in (store.read_all() for store in stores) if len(data) == num_rows)
+    return next(data for data, _ in (all_rows(store) for store in stores) if len(data) == num_rows)
 
 
 def test_features_are_of_squeezed_pictures(folder: Path, tmp_path: Path) -> None:

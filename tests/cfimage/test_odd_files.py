@@ -19,6 +19,7 @@ from tests.cfimage.pictures import encoded, smooth
 from tests.cfimage.test_decode import chunk
 from tests.cfimage.test_pipeline import CONFIG
 from tests.source_tree import ROOT
+from tests.toy_extraction import all_rows
 
 SIZE = (48, 36)
 
@@ -64,5 +65,5 @@ def test_odd_files_from_end_to_end(tmp_path: Path) -> None:
         # N_cf learns rows that have a cluster, which those without features have not.
         assert found == (expected if json.loads(file.read_text())["name"] != "train_cf" else set()), file
     for shard in (tmp_path / "out" / "stages" / "extract").rglob("rows-000000000000-*"):
-        _, valid = FeatureStore.open(shard.parent).read_all()
+        _, valid = all_rows(FeatureStore.open(shard.parent))
         assert (len(valid), int(valid.sum())) == (2 * len(files), 2 * (len(files) - len(bad)))

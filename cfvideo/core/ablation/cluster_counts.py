@@ -50,12 +50,15 @@ def baselines(base: Base) -> Ablation:
     wanted = [*([] if base.spec.n_pre.weights else ["n_pre_2x"]),
               *([] if base.no_distillation else ["distillation"]),
               *(["prototype"] if base.spec.n_pre.task == "labels" else [])]
+    gone = ["n_pre_2x: N_PRE.WEIGHTS is a finished network"] if base.spec.n_pre.weights else []
+    gone += ["prototype: N_pre learns no labels"] if base.spec.n_pre.task != "labels" else []
+    gone += [base.no_distillation] if base.no_distillation else []
     numbers = counts(base)
     return Ablation("Baselines", "ClusterFit above all of them on most targets; N_pre trained twice as long gains "
                     "little, distillation is below N_pre, prototypes are between N_pre and ClusterFit (Tables 4 and "
                     "5).",
                     _sweep(numbers, {}, *with_baselines(base.spec, *wanted)), cluster_axis("lines", numbers),
-                    "kN: K = N; N_pre 2x: trained twice as long", base.no_distillation)
+                    "kN: K = N; N_pre 2x: trained twice as long", "; ".join(gone))
 
 
 def labels_unsupervised_vs_per_label(base: Base) -> Ablation:

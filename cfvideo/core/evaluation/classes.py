@@ -18,8 +18,10 @@ _WAY_OUT = "judge its features with --train and --test"
 
 def require_classifier(network: Imported) -> None:
     """DataError where a network tells no classes apart."""
-    if not network.num_classes:
-        raise DataError(f"{network.path}: has features but no classifier, so it has no classes to score; {_WAY_OUT}")
+    task = network.architecture.get("task", "labels")
+    if not network.num_classes or task != "labels":
+        has = f"tells the answers of {task} apart" if task != "labels" else "has features but no classifier"
+        raise DataError(f"{network.path}: {has}, so it has no classes to score; {_WAY_OUT}")
 
 
 def in_own_classes(network: Imported, index: Index, given: Sequence[str] | None, screen: Screen) -> Index:

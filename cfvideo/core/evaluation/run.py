@@ -22,7 +22,7 @@ from cfvideo.core.errors import ConfigError
 from cfvideo.core.evaluation.classes import in_own_classes, require_classifier
 from cfvideo.core.evaluation.request import Request
 from cfvideo.core.evaluation.tables import figures_table, low_shot_table, publish, worst_classes
-from cfvideo.core.execute import execute
+from cfvideo.core.execute import check_same_plan, execute
 from cfvideo.core.interrupt import StopRequest
 from cfvideo.core.lock import output_lock
 from cfvideo.core.pipeline.context import Context
@@ -49,6 +49,7 @@ def evaluate(modality: Modality, request: Request) -> int:
         screen, spec = Screen(quiet=not current().is_first), _spec(modality, request)
         torch.set_num_threads(resolved_threads(spec.system.threads))
         context, stages = _stages(modality, request, spec, screen)
+        check_same_plan(stages)
         store = Store(request.out)
         with output_lock(store.root) if current().is_first else nullcontext():
             stop.at_once = False

@@ -20,7 +20,7 @@ from cfvideo.core.index import Index
 from cfvideo.core.label_space import noisy
 from cfvideo.core.pipeline.imported import Imported, imported
 from cfvideo.core.pipeline.shapes import Shapes, layer_dims, shapes
-from cfvideo.core.recipes import architecture, view
+from cfvideo.core.recipes import architecture, view, without_task
 from cfvideo.core.records import Modality, Reading
 from cfvideo.core.specs import NetworkSpec, ProbeSpec, RunSpec
 
@@ -118,27 +118,29 @@ class Context:
         """D of the network's last pooled feature."""
         return self._shapes(name).feature_dim
 
-    def clip_flops(self, name: str) -> int:
-        """FLOPs of one sample's forward pass."""
-        return self._shapes(name).flops(self._num_classes(name))
+    def clip_flops(self, name: str, *, whole: bool = False) -> int:
+        """FLOPs of one sample's forward pass. whole: of untouched samples, whatever the network's own task is."""
+        return self._shapes(name, whole=whole).flops(self._num_classes(name))
 
-    def fewest_items(self, name: str) -> int:
+    def fewest_items(self, name: str, *, whole: bool = False) -> int:
         """Items that must go through the network together in training: 2 where a batch norm's map is one pixel."""
-        return self._shapes(name).fewest_items
+        return self._shapes(name, whole=whole).fewest_items
 
     def layer_dims(self, name: str, layers: tuple[str, ...]) -> Mapping[str, int]:
         """Numbers per pooled feature of each layer; ConfigError where the network has no such layer."""
         # Features are of untouched samples, whatever the task's own views are.
-        sample = self.modality.sample_shape({**self.view(name), "task": "labels"})
+        sample = self.modality.sample_shape(without_task(self.view(name)))
         try:
             return layer_dims(self.modality.build_network, self._asked_in(name), self.architecture(name), sample,
                               layers)
         except ValueError as error:
             raise ConfigError(f"EXTRACT.LAYER, PROBE.LAYERS: {self.key(name)}: {error}") from error
 
-    def _shapes(self, name: str) -> Shapes:
-        return shapes(self.modality.build_network, self._asked_in(name), self.architecture(name),
-                      self.modality.sample_shape(self.view(name)))
+    def _shapes(self, name: str, *, whole: bool = False) -> Shapes:
+        said, fed = self.architecture(name), self.view(name)
+        if whole:
+            said, fed = without_task(said), without_task(fed)
+        return shapes(self.modality.build_network, self._asked_in(name), said, self.modality.sample_shape(fed))
 
     def _asked_in(self, name: str) -> str:
         given = self.imported(name)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from cfvideo.core.flops import TRAINING_FACTOR
 from cfvideo.core.pipeline.context import Context
 from cfvideo.core.pipeline.solver_keys import solver_keys
 from cfvideo.core.pipeline.training import TRAIN_VERSION
 from cfvideo.core.pipeline.transfer import score_stage
-from cfvideo.core.recipes import recipe
+from cfvideo.core.recipes import recipe, without_task
 from cfvideo.core.stage import Cost, Stage, Workspace
 from cfvideo.core.stages.train import run_train
 from cfvideo.core.training.objectives import LabelObjective, Objective
@@ -31,20 +29,17 @@ def finetune_stages(context: Context, seed: int, name: str, network: Stage, targ
         return LabelObjective([train.picked_labels(seed)], [len(train.label_names)])
 
     spec = dataclasses.replace(context.network(name), solver=solver)
-    drawn = recipe(spec, "finetune", seed, solver_key="FINETUNE.SOLVER", fewest_items=context.fewest_items(name))
-    own = dataclasses.replace(drawn, architecture=_without_task(context.architecture(name)),
-                              view=_without_task(context.view(name)))
-    keys = {**context.view_keys(name), **solver_keys(context, name, solver, "FINETUNE.SOLVER"), **context.common,
-            **context.identity_of(train), "SEED": seed}
+    drawn = recipe(spec, "finetune", seed, solver_key="FINETUNE.SOLVER",
+                   fewest_items=context.fewest_items(name, whole=True))
+    own = dataclasses.replace(drawn, architecture=without_task(context.architecture(name)),
+                              view=without_task(context.view(name)))
+    keys = {**context.view_keys(name), **solver_keys(context, name, solver, "FINETUNE.SOLVER", whole=True),
+            **context.common, **context.identity_of(train), "SEED": seed}
     run = partial(run_train, modality=context.modality, index=train, recipe=own, reading=context.reading,
                   objective_of=objective_of, max_bad_share=context.spec.data.max_bad_share, device=context.device,
                   starts_from="network", class_names=train.label_names)
-    cost = Cost(solver.max_samples, float(TRAINING_FACTOR * solver.max_samples * context.clip_flops(name)))
+    cost = Cost(solver.max_samples, float(TRAINING_FACTOR * solver.max_samples * context.clip_flops(name, whole=True)))
     tuned = Stage("finetune", f"seed {seed}: {name} on {target}", keys, {"network": network}, run, cost, about,
                   version=TRAIN_VERSION, by_all=True)
     score = score_stage(context, name, tuned, test)
     return [tuned, dataclasses.replace(score, role=f"seed {seed}: {name} fine-tuned on {target}", about=about)]
-
-
-def _without_task(said: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in said.items() if key != "task"}

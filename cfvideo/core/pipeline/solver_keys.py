@@ -16,8 +16,10 @@ from cfvideo.core.training.precision import check_precision
 _HEARD_BY = {"NUM_HALVINGS": "halving", "STEPS": "step", "STEP_FACTOR": "step"}
 
 
-def solver_keys(context: Context, name: str, solver: SolverSpec, key: str, factor: int = 1) -> dict[str, Any]:
+def solver_keys(context: Context, name: str, solver: SolverSpec, key: str, factor: int = 1, *,
+                whole: bool = False) -> dict[str, Any]:
     """Keys of the training of network `name` by `solver`, whose keys begin with `key`, `factor` times as long.
+    whole: on whole samples, whatever its own task.
 
     What one batch norm sees decides a result, how many processes share a step does not: in place of MICRO_BATCH_SIZE
     stand the largest parts of a whole step and of the last, which say how both are cut. A key that the schedule does
@@ -29,7 +31,7 @@ def solver_keys(context: Context, name: str, solver: SolverSpec, key: str, facto
     check_precision(solver.precision, context.device, f"{key}.PRECISION")
     samples, batch = factor * solver.max_samples, solver.batch_size
     largest = batch if solver.sync_batch_norm else largest_part(batch, solver.micro_batch_size, current().size)
-    if min(part_sizes(batch, largest)) < context.fewest_items(name):
+    if min(part_sizes(batch, largest)) < context.fewest_items(name, whole=whole):
         raise ConfigError(_too_small(context.key(name), solver, key))
     keys = {**flatten(solver, key, neutral=False), f"{key}.MAX_SAMPLES": samples,
             f"{key}.MICRO_BATCH_SIZE": largest_parts(samples, batch, largest)}

@@ -66,9 +66,9 @@ def _paint_curves(axes: Axes, palette: Palette, *, curves: list[TrainingCurve], 
     names = [curve.network for curve in curves]
     if len(set(names)) > MOST_COLOURS:
         names = [family(name) for name in names]
-    order = list(dict.fromkeys(names))
+    colours = palette.colours(dict.fromkeys(names))
     for place, (curve, own) in enumerate(zip(curves, names, strict=True)):
-        axes.plot(curve.samples, _series(curve, name), alpha=0.8, color=palette.network(own, order.index(own)),
+        axes.plot(curve.samples, _series(curve, name), alpha=0.8, color=colours[own],
                   label=short_name(network_text(own)) if own not in names[:place] else None)
     axes.set_xlabel("training samples")
     axes.set_ylabel(label)

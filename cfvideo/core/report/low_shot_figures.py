@@ -36,12 +36,12 @@ def _alt(table: LowShotTable) -> str:
 
 def _paint(axes: Axes, palette: Palette, *, table: LowShotTable) -> None:
     axes.set_xscale("log")
+    colours = palette.colours(table.lines)
     for rank, (name, cells) in enumerate(table.lines.items()):
-        colour, places = palette.network(name, rank), sorted(cells)
+        colour, places = colours[name], sorted(cells)
         means = [100 * cells[k].score.mean for k in places]
         axes.plot(places, means, color=colour, marker=_MARKERS[rank % len(_MARKERS)], markersize=4,
-                  linestyle=palette.stroke(rank),
-                  label=short_name(network_text(name)))
+                  linestyle=palette.stroke(rank), label=short_name(network_text(name)))
         if len(table.lines) <= MOST_BANDS:
             widths = [100 * cells[k].over_draws for k in places]
             axes.fill_between(places, [mean - width for mean, width in zip(means, widths, strict=True)],

@@ -38,9 +38,6 @@ class Palette:
     networks: dict[str, str]
     others: tuple[str, ...]
 
-    def network(self, name: str, place: int) -> str:
-        return self.networks.get(name) or self.others[place % len(self.others)]
-
     def stroke(self, place: int) -> str:
         """The colours go round; the stroke tells the second round from the first."""
         return ("-", "--", ":")[place // len(self.others) % 3]

@@ -15,12 +15,12 @@ from cfvideo.core.specs.solver import SolverSpec
 
 @dataclass(frozen=True)
 class SystemSpec:
-    """This machine. DEVICE, and on a CPU the number of THREADS, change the last bits of what networks compute: what
-    they come to here is part of the fingerprint. The rest changes no result."""
+    """This machine. DEVICE, on a CPU the number of THREADS, and everywhere THREADS for the probes, change the last bits
+    of what is computed: what they come to here is part of the fingerprint. The rest changes no result."""
 
     device: str = knob("auto", "auto: a GPU where there is one", choices=("auto", "cpu", "cuda"), neutral=True)
-    threads: int = knob(0, "CPU threads of the networks; 0: all cores. Weights differ in the last bits between thread "
-                        "counts", low=0, high=1024)
+    threads: int = knob(0, "CPU threads of the networks and of the probes' linear algebra; 0: all cores. Results "
+                        "differ in the last bits between thread counts", low=0, high=1024)
     decode_threads: int = knob(2, "threads that decode ahead of the network", low=1, high=256, neutral=True)
     decode_workers: int = knob(0, "processes that decode, so that a decoder may crash or hang; 0: threads, or as many "
                                "processes where the decoder must be fenced", low=0, high=256, neutral=True)

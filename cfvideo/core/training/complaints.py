@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cfvideo.core.errors import ConfigError
@@ -34,8 +34,9 @@ class Complaints:
                           f"lower {self.solver}.BASE_LR ({budget.base_lr}), raise {self.solver}.WARMUP_SAMPLES "
                           f"({budget.warmup_samples}) or set {self.solver}.CLIP_GRADIENT{kept}")
 
-    def check_bad_rows(self, bad_rows: Mapping[str, tuple[str, str]], num_rows: int, max_bad_share: float) -> None:
+    def check_bad_rows(self, bad_rows: dict[str, tuple[str, str]], num_rows: int, max_bad_share: float) -> None:
         """TooManyBadSamples where more than `max_bad_share` of the rows cannot be decoded. bad_rows: why, by row."""
-        for row, why in list(bad_rows.items())[-1:]:
+        if bad_rows:
+            row, why = next(reversed(bad_rows.items()))
             last = f"row {row}: {self.name_of(int(row))}: {': '.join(why)}"
             check_ceiling(len(bad_rows), num_rows, max_bad_share=max_bad_share, where=self.title, last=last)
