@@ -21,10 +21,6 @@ def between_parts(spec: RunSpec) -> Iterator[Contradiction]:
     yield from _proxies(spec)
     yield from _nothing_to_learn(spec)
     yield from _finetune(spec)
-    if spec.rounds > 1 and spec.cluster.method == "consensus":
-        yield Contradiction(("ROUNDS", "CLUSTER.METHOD"), f"ROUNDS {spec.rounds} and CLUSTER.METHOD consensus: only "
-                            "the first round has several labellings to agree on: leave ROUNDS out, or choose another "
-                            "METHOD")
 
 
 def networks(spec: RunSpec) -> list[tuple[str, NetworkSpec]]:

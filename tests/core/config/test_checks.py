@@ -72,7 +72,6 @@ SMALL = ["N_CF.ARCH", "r2plus1d"]
      ["D_PRE.LABELS.NOISE", "0"]),
     (["D_TAR.A", "{TRAIN: x, TEST: y, SQUEEZE: true}"], "D_TAR.A.SQUEEZE: a protocol of images; the probes of videos "
      "see cropped clips: leave it out", ["MODALITY", "image"]),
-    (["CLUSTER.METHOD", "consensus", "ROUNDS", "2"], "ROUNDS 2 and CLUSTER.METHOD consensus", ["ROUNDS", "1"]),
     (["D_TAR.A", "{}"], "D_TAR.A.TRAIN and D_TAR.A.TEST are empty", ["D_TAR.A", "{TRAIN: x, TEST: y}"]),
 ])
 def test_a_contradiction_is_refused_and_its_way_out_works(words: list[str], says: str, mend: list[str]) -> None:
