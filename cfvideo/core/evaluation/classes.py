@@ -20,7 +20,7 @@ def require_classifier(network: Imported) -> None:
     """DataError where a network tells no classes apart."""
     task = network.architecture.get("task", "labels")
     if not network.num_classes or task != "labels":
-        has = f"tells the answers of {task} apart" if task != "labels" else "has features but no classifier"
+        has = "has features but no classifier" if task == "labels" else f"learned the pretext task {task}"
         raise DataError(f"{network.path}: {has}, so it has no classes to score; {_WAY_OUT}")
 
 
