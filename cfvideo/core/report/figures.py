@@ -91,7 +91,7 @@ def _iteration_figures(clusters: Sequence[ClusterSummary]) -> list[ReportFigure]
         texts = [_clustering(summary, clusters) for summary in kept]
         falls = [f"{text}: from {values[0]:.4g} to {values[-1]:.4g} in {len(values)} iterations"
                  for text, values in zip(texts, lines, strict=True)]
-        keys = texts if len(texts) <= MOST_NAMED else [network_text(summary.network) for summary in kept]
+        keys = texts if len(texts) <= MOST_NAMED else [summary.network for summary in kept]
         if kept:
             made.append(make_figure(name, caption, f"Line chart. {'; '.join(falls)}.",
                                     partial(_paint_iterations, keys=keys, lines=lines, label=label)))
@@ -106,13 +106,14 @@ def _clustering(summary: ClusterSummary, among: Sequence[ClusterSummary]) -> str
 
 
 def _paint_iterations(axes: Axes, palette: Palette, *, keys: list[str], lines: list[list[float]], label: str) -> None:
-    """keys: what a line is called in the legend; lines of one key share a colour."""
+    """keys: the network of each line, or its seed; lines of one key share a colour."""
     order = list(dict.fromkeys(keys))
+    colours = palette.colours(order)
     for place, (key, values) in enumerate(zip(keys, lines, strict=True)):
         rank = order.index(key)
         axes.plot(range(1, len(values) + 1), values, marker="o", markersize=3, alpha=0.85,
-                  color=palette.others[rank % len(palette.others)], linestyle=palette.stroke(rank),
-                  label=_keyed(key, order) if key not in keys[:place] else None)
+                  color=colours[key], linestyle=palette.stroke(rank),
+                  label=_keyed(network_text(key), order) if key not in keys[:place] else None)
     axes.set_xlabel("iteration")
     axes.set_ylabel(label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

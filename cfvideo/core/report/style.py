@@ -23,7 +23,7 @@ SIZE_INCHES = (4.9, 3.1)
 DOTS_PER_INCH = 200
 # A longer name is cut in the figures; the tables show it whole.
 LABEL_CHARACTERS = 18
-# What a line of the legend holds, with 4 for each sample of a colour; and how high it is.
+# What a line of the legend holds, with 7 for each sample of a colour and its gaps; and how high it is.
 LINE_CHARACTERS, LEGEND_LINE_INCHES = 62, 0.2
 
 
@@ -118,7 +118,7 @@ def legend(axes: Axes, *, num_columns: int) -> None:
     """Above the axes, where it hides no data; as many columns as fit, and a higher figure for more than two lines."""
     handles, texts = axes.get_legend_handles_labels()
     if handles:
-        columns = max(1, min(num_columns, LINE_CHARACTERS // (max(map(len, texts)) + 4)))
+        columns = max(1, min(num_columns, LINE_CHARACTERS // (max(map(len, texts)) + 7)))
         axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, borderaxespad=0.2,
                     handlelength=1.2, columnspacing=1.4)
         lines = -(-len(handles) // columns)

@@ -16,6 +16,7 @@ from cfvideo.core.report.clusters import shown, whose
 from cfvideo.core.report.data import ClusterSummary, ReportData
 from cfvideo.core.report.layout import Layout
 from cfvideo.core.report.style import LIGHT
+from cfvideo.core.report.text import network_text
 from cfvideo.core.stages.report import contact_sheets
 from tests.core.report.reader import read
 from tests.core.report.sample import clusters, sheets
@@ -70,7 +71,7 @@ def test_of_many_clusterings_each_network_has_a_colour_and_is_named() -> None:
     report_figures._paint_iterations(axes, LIGHT, keys=keys, lines=[[2.0, 1.0]] * len(keys), label="")
     legend = axes.get_legend()
     assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == list(dict.fromkeys(keys))
+    assert [text.get_text() for text in legend.get_texts()] == [network_text(key) for key in dict.fromkeys(keys)]
     assert len({line.get_color() for line in axes.lines}) == 4
 
 
