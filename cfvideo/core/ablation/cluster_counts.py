@@ -47,18 +47,17 @@ def num_clusters(base: Base) -> Ablation:
 def baselines(base: Base) -> Ablation:
     """What ClusterFit is compared with; without labels, distillation and prototypes mean nothing (appendix D), and a
     finished N_pre trains no longer."""
-    wanted = [*([] if base.spec.n_pre.weights else ["n_pre_2x"]),
-              *([] if base.no_distillation else ["distillation"]),
-              *(["prototype"] if base.spec.n_pre.task == "labels" else [])]
-    gone = ["n_pre_2x: N_PRE.WEIGHTS is a finished network"] if base.spec.n_pre.weights else []
-    gone += ["prototype: N_pre learns no labels"] if base.spec.n_pre.task != "labels" else []
-    gone += [base.no_distillation] if base.no_distillation else []
+    n_pre = base.spec.n_pre
+    why_not = {"n_pre_2x": "n_pre_2x: N_PRE.WEIGHTS is a finished network" if n_pre.weights else "",
+               "distillation": base.no_distillation,
+               "prototype": "prototype: N_pre learns no labels" if n_pre.task != "labels" else ""}
+    wanted = [name for name, why in why_not.items() if not why]
     numbers = counts(base)
     return Ablation("Baselines", "ClusterFit above all of them on most targets; N_pre trained twice as long gains "
                     "little, distillation is below N_pre, prototypes are between N_pre and ClusterFit (Tables 4 and "
                     "5).",
                     _sweep(numbers, {}, *with_baselines(base.spec, *wanted)), cluster_axis("lines", numbers),
-                    "kN: K = N; N_pre 2x: trained twice as long", "; ".join(gone))
+                    "kN: K = N; N_pre 2x: trained twice as long", "; ".join(filter(None, why_not.values())))
 
 
 def labels_unsupervised_vs_per_label(base: Base) -> Ablation:
