@@ -24,6 +24,7 @@ MAY_IMPORT: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("cfvideo/data/*", ("cfvideo.core", "cfvideo.data")),
     ("cfvideo/models/*", ("cfvideo.core", "cfvideo.models")),
     ("cfvideo/demo_data/*", ("cfvideo.core", "cfvideo.demo_data")),
+    ("cfvideo/modalities.py", ("cfvideo.core", "cfvideo.modality", "cfimage.modality")),
     ("cfvideo/*", ("cfvideo",)),
     ("cfimage/*", ("cfvideo.core", "cfimage")),
 )

@@ -31,7 +31,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from cfvideo.core.ablation import ABLATIONS, Request, ablate
 from cfvideo.core.config import files_and_pairs
 from cfvideo.core.errors import ConfigError, exit_code_of
-from cfvideo.core.records import Modality
+from cfvideo.modalities import modality_named
 
 
 def described() -> str:
@@ -93,17 +93,6 @@ def main(arguments: list[str]) -> int:
         return ablate(modality_named(request.spec().modality if request.files else "video"), request)
 
     return exit_code_of(work)
-
-
-def modality_named(name: str) -> Modality:
-    """What MODALITY stands for; only tools know both."""
-    if name == "image":
-        from cfimage.modality import IMAGE
-
-        return IMAGE
-    from cfvideo.modality import VIDEO
-
-    return VIDEO
 
 
 if __name__ == "__main__":

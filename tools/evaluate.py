@@ -32,7 +32,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from cfvideo.core.errors import exit_code_of
 from cfvideo.core.evaluation import Place, Request, evaluate
 from cfvideo.core.formats.index_file import names_from
-from cfvideo.core.records import Modality
+from cfvideo.modalities import modality_named
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -65,17 +65,6 @@ def main(arguments: list[str]) -> int:
     given = parse(arguments)
 
     return exit_code_of(lambda: evaluate(modality_named(given.modality), request_of(given)))
-
-
-def modality_named(name: str) -> Modality:
-    """What --modality stands for; only tools know both."""
-    if name == "image":
-        from cfimage.modality import IMAGE
-
-        return IMAGE
-    from cfvideo.modality import VIDEO
-
-    return VIDEO
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from cfvideo.core.config import files_and_pairs, load_run_spec
 from cfvideo.core.errors import ConfigError, exit_code_of
 from cfvideo.core.inspection.request import MAX_CLUSTERS, ORDERS, Request
 from cfvideo.core.inspection.run import inspect
-from cfvideo.core.records import Modality
+from cfvideo.modalities import modality_named
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -70,17 +70,6 @@ def main(arguments: list[str]) -> int:
         inspect(modality, request, command=shlex.join(["python", "tools/inspect_clusters.py", *arguments]))
 
     return exit_code_of(work)
-
-
-def modality_named(name: str) -> Modality:
-    """What MODALITY stands for; only tools know both."""
-    if name == "image":
-        from cfimage.modality import IMAGE
-
-        return IMAGE
-    from cfvideo.modality import VIDEO
-
-    return VIDEO
 
 
 if __name__ == "__main__":

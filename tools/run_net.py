@@ -23,7 +23,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from cfvideo.core.cli import run
 from cfvideo.core.config import files_and_pairs, help_text, load_run_spec
 from cfvideo.core.errors import exit_code_of
-from cfvideo.core.records import Modality
+from cfvideo.modalities import modality_named
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -53,17 +53,6 @@ def main(arguments: list[str]) -> int:
                    command=command)
 
     return exit_code_of(work)
-
-
-def modality_named(name: str) -> Modality:
-    """What MODALITY stands for; only tools know both."""
-    if name == "image":
-        from cfimage.modality import IMAGE
-
-        return IMAGE
-    from cfvideo.modality import VIDEO
-
-    return VIDEO
 
 
 if __name__ == "__main__":

@@ -87,7 +87,9 @@ def run_stage(stage: Stage, store: Store, *, screen: Screen, stop: StopRequest,
     """
     enter_stage(stage.name)
     partial = store.partial(stage)
-    if not from_first(_prepare(partial) if current().is_first else None):
+    with first_only(stop.check) as mine:  # checking a large finished folder outlasts a collective
+        whole = mine and _prepare(partial)
+    if not from_first(whole):
         began = clock()
         facts = _work(stage, store, partial, screen, stop)
         if current().is_first:

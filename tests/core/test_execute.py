@@ -28,6 +28,28 @@ with d.joined() as ranks:
         except ConfigError as error:
             print(str(error).split(". ")[0])
 """
+SLOW_CHECK = """
+import sys, time
+from datetime import timedelta
+from pathlib import Path
+from cfvideo.core import distributed as d, store as s
+from cfvideo.core.interrupt import StopRequest
+from cfvideo.core.screen import Screen
+from cfvideo.core.stage import Stage
+
+d.COLLECTIVE_TIMEOUT, d._WAIT_STEP, whole = timedelta(seconds=2), timedelta(seconds=0.1), s._is_complete
+stage = Stage("untrained", "seed 0", {}, {}, lambda work: {"written": (work.folder / "a").write_text("a")})
+store = s.Store(Path(sys.argv[1]))
+
+def slowly(partial):
+    time.sleep(5)
+    return whole(partial)
+
+s._is_complete = slowly
+with d.joined():
+    s.run_stage(stage, store, screen=Screen(), stop=StopRequest(), clock=time.monotonic, versions={})
+    print(store.need(stage).file("a").read_text())
+"""
 RUN = """
 import os, sys
 from pathlib import Path
@@ -62,3 +84,8 @@ def test_machines_with_other_numbers_of_threads_end_with_2_before_anything_is_wr
         assert "computes on cpu with 1 threads in the first process, cpu with 2 threads in process 1" in one.stderr
         assert "set SYSTEM.THREADS" in one.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_checking_what_lies_there_may_outlast_a_collective(tmp_path: Path) -> None:
+    done = launch(SLOW_CHECK, 2, str(tmp_path))
+    assert [(one.returncode, one.stdout) for one in done] == [(0, "a\n")] * 2, done[1].stderr

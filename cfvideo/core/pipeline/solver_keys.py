@@ -32,7 +32,8 @@ def solver_keys(context: Context, name: str, solver: SolverSpec, key: str, facto
     samples, batch = factor * solver.max_samples, solver.batch_size
     largest = batch if solver.sync_batch_norm else largest_part(batch, solver.micro_batch_size, current().size)
     if min(part_sizes(batch, largest)) < context.fewest_items(name, whole=whole):
-        raise ConfigError(_too_small(context.key(name), solver, key))
+        larger = "" if context.imported(name) else f"; or make {context.key(name)}.CLIP larger"
+        raise ConfigError(_too_small(context.key(name), solver, key) + larger)
     keys = {**flatten(solver, key, neutral=False), f"{key}.MAX_SAMPLES": samples,
             f"{key}.MICRO_BATCH_SIZE": largest_parts(samples, batch, largest)}
     return {word: value for word, value in keys.items() if word.removeprefix(f"{key}.") not in _unheard(solver)}
@@ -51,4 +52,4 @@ def _too_small(network: str, solver: SolverSpec, key: str) -> str:
         how = f"in parts of {micro} {solver.micro_batch_size}"
         mended = f"set {micro} to 3 or more, or to 2 where {batch} is even"
     return (f"{batch} {solver.batch_size} {how} leaves a single sample to a batch norm of {network} whose map has one "
-            f"pixel, which is nothing to normalise by: {mended}; or make {network}.CLIP larger")
+            f"pixel, which is nothing to normalise by: {mended}")

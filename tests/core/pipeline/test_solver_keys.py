@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -62,6 +63,17 @@ def test_single_samples_of_one_pixel_are_refused_with_the_way_out(tmp_path: Path
                                                                   ) -> None:
     with pytest.raises(ConfigError, match=said):
         keys_of(tmp_path, **changes)
+
+
+@pytest.mark.parametrize(("imported", "ends"), [
+    (None, "from 2 on; or make N_PRE.CLIP larger"), (SimpleNamespace(architecture={}, view={}), "from 2 on")])
+def test_only_a_network_with_a_clip_of_its_own_can_make_it_larger(
+        imported: object, ends: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Context, "imported", lambda *_: imported)
+    monkeypatch.setattr(Context, "fewest_items", lambda *_, **__: 2)
+    with pytest.raises(ConfigError) as caught:
+        keys_of(tmp_path, BATCH_SIZE=1)
+    assert str(caught.value).endswith(ends)
 
 
 def test_single_samples_are_taken_where_maps_are_larger(tmp_path: Path) -> None:
