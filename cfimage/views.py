@@ -2,7 +2,7 @@
 
 Training: turned where the task is RotNet, then a random part of random shape scaled to the crop (RandomResizedCrop;
 Szegedy et al., 2015, with torchvision's numbers) or, where CROP_AREA is empty, a random square after scaling and
-padding; then mirrored, then turned grey. Evaluation: the short edge scaled, the central square; of several views the
+padding; then mirrored, then made grey. Evaluation: the short edge scaled, the central square; of several views the
 i-th of n lies i / (n - 1) of the way from the upper left to the lower right corner. Or the whole picture, squeezed.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,15 +54,29 @@ def train_plan(size: Size, view: Mapping[str, Any], rng: np.random.Generator) ->
     """One random view of a picture. view: fields of ClipSpec, and task where it is a pretext."""
     if view.get("task") == "jigsaw":
         return _puzzle(size, view, rng)
-    quarters = int(rng.integers(ROTATIONS)) if view.get("task") == "rotnet" else 0
-    turned = size[::-1] if quarters % 2 else size
-    target = quarters if view.get("task") == "rotnet" else -1
+    if view.get("task") == "rotnet":
+        quarters = int(rng.integers(ROTATIONS))
+        plan = _part(size[::-1] if quarters % 2 else size, view, rng)
+        return replace(plan, quarters=quarters, target=turns_of(quarters, is_mirrored=plan.windows[0].mirrored))
+    return _part(size, view, rng)
+
+
+def turns_of(quarters: int, *, is_mirrored: bool) -> int:
+    """RotNet's class of a picture that is turned and then mirrored: the turns of its mirror image, the other way round.
+
+    As if mirrored first (Gidaris et al.'s own code). Were it `quarters`, a left turn and its mirror image, the mirrored
+    picture's right turn, would be two classes of one view; VISSL's configs, which mirror last, do that.
+    """
+    return (-quarters if is_mirrored else quarters) % ROTATIONS
+
+
+def _part(size: Size, view: Mapping[str, Any], rng: np.random.Generator) -> Plan:
+    """A random part of random shape, or where CROP_AREA is empty a random square."""
     if not view["crop_area"]:
-        plan = _square(turned, view["crop_px"], view, rng)
-        return Plan(**{**vars(plan), "quarters": quarters, "target": target})
-    side, box = view["crop_px"], random_box(turned, view["crop_area"], rng)
+        return _square(size, view["crop_px"], view, rng)
+    side, box = view["crop_px"], random_box(size, view["crop_area"], rng)
     window = Window(0, 0, view["flip"] and bool(rng.random() < 0.5))
-    return Plan((side, side), side, (window,), box, quarters, grey=_is_grey(view, rng), target=target)
+    return Plan((side, side), side, (window,), box, grey=_is_grey(view, rng))
 
 
 def _square(size: Size, side_px: int, view: Mapping[str, Any], rng: np.random.Generator) -> Plan:
@@ -86,7 +100,7 @@ def _puzzle(size: Size, view: Mapping[str, Any], rng: np.random.Generator) -> Pl
     corners = offsets + cell * np.stack(np.divmod(np.arange(CELLS * CELLS), CELLS), axis=1)
     target = int(rng.integers(view["permutations"]))
     ordered = tuple((int(top), int(left)) for top, left in corners[permutations()[target]])
-    return Plan(**{**vars(plan), "corners": ordered, "patch_px": patch, "target": target})
+    return replace(plan, corners=ordered, patch_px=patch, target=target)
 
 
 def random_box(size: Size, area: tuple[float, float], rng: np.random.Generator) -> Box:

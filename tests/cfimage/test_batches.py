@@ -127,19 +127,23 @@ def test_training_draws_depend_on_seed_epoch_and_row_alone(index: Index, task: s
         assert backwards.targets[::-1].tolist() == reference.targets.tolist()
 
 
-def test_rotnets_classes_are_the_turns_of_the_pictures(index: Index) -> None:
-    """Turned back by its class, a view is the one that labels would have drawn (whole squares: the draws are few)."""
-    rows, view = [5] * 40, {"crop_area": (), "crop_px": 40, "flip": False}
+@pytest.mark.parametrize("flip", [False, True])
+def test_rotnets_classes_are_the_turns_of_the_pictures(index: Index, *, flip: bool) -> None:
+    """Turned back by its class, a view is one that labels would have drawn, mirrored or not (whole squares: the draws
+    are few)."""
+    view = {"crop_area": (), "crop_px": 40, "flip": flip}
+    whole = levels(evaluated(index, rows=[5], batch_rows=1, num_views=3, crop_px=40)[0].data)
+    wide = np.concatenate([whole[0], whole[2][:, -13:]], axis=1)  # 53 x 40, the scaled picture
     seen = set()
-    for epoch in range(12):
-        batch = trained(index, rows=rows[:1], epoch=epoch, task="rotnet", **view)
+    for epoch in range(40 if flip else 12):
+        batch = trained(index, rows=[5], epoch=epoch, task="rotnet", **view)
         assert batch.targets is not None
         turned = np.rot90(levels(batch.data)[0], -int(batch.targets[0]))
-        whole = levels(evaluated(index, rows=[5], batch_rows=1, num_views=3, crop_px=40)[0].data)
-        wide = np.concatenate([whole[0], whole[2][:, -13:]], axis=1)  # 53 x 40, the scaled picture
-        assert min(np.abs(wide[:, left:left + 40] - turned).max() for left in range(14)) < 3
-        seen.add(int(batch.targets[0]))
-    assert seen == {0, 1, 2, 3}
+        apart = [min(np.abs(picture[:, left:left + 40] - turned).max() for left in range(14))
+                 for picture in (wide, wide[:, ::-1])]
+        assert min(apart) < 3
+        seen.add((int(batch.targets[0]), bool(np.argmin(apart))))
+    assert seen == {(turns, is_mirrored) for turns in range(4) for is_mirrored in {False, flip}}
 
 
 def test_bad_rows_have_no_class(index: Index) -> None:

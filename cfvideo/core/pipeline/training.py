@@ -32,7 +32,7 @@ from cfvideo.core.training.objectives import (
 from cfvideo.core.training.teacher import Teacher
 
 # Raised when equal keys give other bytes.
-TRAIN_VERSION = 3
+TRAIN_VERSION = 4
 
 
 def untrained_stage(context: Context, seed: int) -> Stage:
