@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
+from cfvideo.core.backbone import GRID
 from cfvideo.core.errors import ConfigError
 from cfvideo.core.norms import set_bn_eps
 
 LAYERS = ("conv1", "res2", "res3", "res4", "res5")
-GRID = ".grid"
 # What torchvision's ResNet is built of: kind of block, blocks per stage.
 DEPTHS = {"resnet18": (BasicBlock, (2, 2, 2, 2)), "resnet50": (Bottleneck, (3, 4, 6, 3))}
 ARCHITECTURES = (*DEPTHS, "resnet")

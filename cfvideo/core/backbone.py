@@ -8,6 +8,9 @@ from typing import Protocol
 import torch
 from torch import nn
 
+# Names of layers that end so are of a pooled map that kept its cells: [C * h * w], channel by channel.
+GRID = ".grid"
+
 
 class Backbone(Protocol):
     """A torch module with named stages and a linear head called `fc`.

@@ -15,7 +15,7 @@ from cfvideo.core.label_space import most_frequent, names_in, restricted, sample
 from cfvideo.core.records import Modality, Reading
 from cfvideo.core.row_status import KnownBad, digest, read_known_bad
 from cfvideo.core.screen import Screen
-from cfvideo.core.specs import LabelSpec, RunSpec, SourceSpec, TargetSpec
+from cfvideo.core.specs import SAME, LabelSpec, RunSpec, SourceSpec, TargetSpec
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,8 @@ def open_datasets(spec: RunSpec, modality: Modality, screen: Screen) -> DataSets
     def splits(name: str, target: TargetSpec) -> tuple[Index, Index]:
         train = read(f"D_TAR.{name}.TRAIN", target.format, target.train, target.root, 1)
         names = train.label_names if train.num_rows else None
-        return train, read(f"D_TAR.{name}.TEST", target.format, target.test, target.root, 1, names)
+        format = target.format if target.test_format == SAME else target.test_format
+        return train, read(f"D_TAR.{name}.TEST", format, target.test, target.test_root or target.root, 1, names)
 
     d_pre = source("D_PRE", spec.d_pre)
     d_cf = source("D_CF", spec.d_cf) if spec.d_cf.path else d_pre

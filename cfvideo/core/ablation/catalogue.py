@@ -14,6 +14,7 @@ from cfvideo.core.ablation.cluster_counts import (
 )
 from cfvideo.core.ablation.label_spaces import label_nature, label_noise, num_labels
 from cfvideo.core.ablation.variants import Ablation, Base, Variant, whole_numbers
+from cfvideo.core.backbone import GRID
 from cfvideo.core.errors import ConfigError
 
 
@@ -21,7 +22,7 @@ def layers(base: Base) -> Ablation:
     """Every layer that N_pre and N_cf share."""
     n_pre, n_cf = (base.context.layers(name) for name in ("n_pre", "n_cf"))
     # Grids, where the config probes grids, as the paper does.
-    ending = ".grid" if all(layer.endswith(".grid") for layer in base.spec.probe.layers) else ""
+    ending = GRID if all(layer.endswith(GRID) for layer in base.spec.probe.layers) else ""
     wanted = base.values or [f"{layer}{ending}" for layer in n_pre if layer in n_cf]
     words = ("PROBE.LAYERS", f"[{', '.join(wanted)}]")
     numbers = counts(base, base.clusters) if base.clusters else []

@@ -21,7 +21,8 @@ def read_class_folders(source: Source) -> Index:
     classes = [os.fsdecode(name) for name in subfolders(folder)]
     if not classes:
         raise DataError(f"{folder}: holds no class folders; {{class}}/*{kind.extensions[0]} and the like are expected "
-                        "below it")
+                        "below it; a flat folder takes a format of lists, which name each file's class (a target's "
+                        "test split alone: D_TAR.<NAME>.TEST_FORMAT)")
     names = source.label_names if source.label_names is not None else tuple(
         printable(os.fsencode(name)) for name in classes)
     ids, rows = ids_of(names), source.rows(folder)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cfvideo.core.backbone import GRID
 from cfvideo.core.config import flatten
 from cfvideo.core.datasets import DataSets, cf_source, reading_from
 from cfvideo.core.device import computes_on
@@ -135,6 +136,12 @@ class Context:
                               layers)
         except ValueError as error:
             raise ConfigError(f"EXTRACT.LAYER, PROBE.LAYERS: {self.key(name)}: {error}") from error
+
+    def num_cells(self, name: str, layers: tuple[str, ...]) -> Mapping[str, int]:
+        """Cells per channel of each layer's pooled feature: 1 but for grids."""
+        averaged = {layer: layer.removesuffix(GRID) for layer in layers}
+        channels = self.layer_dims(name, tuple(dict.fromkeys(averaged.values())))
+        return {layer: dim // channels[averaged[layer]] for layer, dim in self.layer_dims(name, layers).items()}
 
     def _shapes(self, name: str, *, whole: bool = False) -> Shapes:
         said, fed = self.architecture(name), self.view(name)

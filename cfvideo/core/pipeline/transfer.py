@@ -28,12 +28,13 @@ def transfer_stages(context: Context, seed: int, name: str, network: Stage, targ
     keys = {**flatten(spec, "PROBE", neutral=False), "SEED": seed, "train": train.content_hash,
             "test": test.content_hash, "linear algebra in": f"{threads} threads"}
     known = {"num_classes": len(train.label_names), "seed": seed, "num_threads": threads}
-    run = partial(run_probe, train=train, test=test, yardsticks=yardsticks(spec, device=context.device, **known),
+    judges = yardsticks(spec, device=context.device, num_cells=context.num_cells(name, spec.layers), **known)
+    run = partial(run_probe, train=train, test=test, yardsticks=judges,
                   low_shot=low_shot(spec, **known), num_threads=threads,
                   protocol=protocol(spec) | ({"squeezed": True} if squeeze else {}))
     cost = Cost(rows=on_train.cost.rows + on_test.cost.rows)
     probe = Stage("probe", f"seed {seed}: {name} on {target}", keys, {"train": on_train, "test": on_test}, run,
-                  cost, {"seed": seed, "network": name, **about}, version=2)
+                  cost, {"seed": seed, "network": name, **about}, version=3)
     return [on_train, on_test, probe]
 
 

@@ -21,8 +21,8 @@ from cfvideo.core.transfer.svm import SvmYardstick
 
 
 def yardsticks(spec: ProbeSpec, *, num_classes: int, seed: int, device: torch.device, num_threads: int,
-               ) -> Mapping[str, Yardstick]:
-    """PROBE.METHODS in their order, low_shot apart."""
+               num_cells: Mapping[str, int]) -> Mapping[str, Yardstick]:
+    """PROBE.METHODS in their order, low_shot apart. num_cells: layer -> cells of its pooled map, 1 of an average."""
     made: dict[str, Yardstick] = {}
     for method in spec.methods:
         if method == "svm":
@@ -32,7 +32,7 @@ def yardsticks(spec: ProbeSpec, *, num_classes: int, seed: int, device: torch.de
             knn = KnnSolver(num_classes=num_classes, neighbours=spec.knn.neighbours, device=device)
             made[method] = Chosen(knn, num_classes=num_classes, holdout=spec.holdout, seed=seed)
         elif method == "linear":
-            made[method] = Chosen(_linear(spec, num_classes, seed, device), num_classes=num_classes,
+            made[method] = Chosen(_linear(spec, num_classes, seed, device, num_cells), num_classes=num_classes,
                                   holdout=spec.holdout, seed=seed)
     return made
 
@@ -48,7 +48,8 @@ def protocol(spec: ProbeSpec) -> dict[str, Any]:
     return said
 
 
-def _linear(spec: ProbeSpec, num_classes: int, seed: int, device: torch.device) -> Solver:
+def _linear(spec: ProbeSpec, num_classes: int, seed: int, device: torch.device, num_cells: Mapping[str, int],
+            ) -> Solver:
     if spec.solver == "lbfgs":
         return LbfgsSolver(num_classes=num_classes, strengths=spec.strengths, max_iterations=spec.max_iterations)
     if spec.solver == "ridge":
@@ -57,7 +58,7 @@ def _linear(spec: ProbeSpec, num_classes: int, seed: int, device: torch.device) 
     schedule = Schedule(epochs=sgd.epochs, batch_size=sgd.batch_size, momentum=sgd.momentum, nesterov=sgd.nesterov,
                         drops=sgd.drops)
     return SgdSolver(num_classes=num_classes, learning_rates=sgd.learning_rates, weight_decays=sgd.weight_decays,
-                     schedule=schedule, scaling=sgd.scaling, seed=seed, device=device)
+                     schedule=schedule, scaling=sgd.scaling, num_cells=num_cells, seed=seed, device=device)
 
 
 def low_shot(spec: ProbeSpec, *, num_classes: int, seed: int, num_threads: int) -> LowShot | None:

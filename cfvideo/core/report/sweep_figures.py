@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import offset_copy
 
+from cfvideo.core.backbone import GRID
 from cfvideo.core.report import numbers
 from cfvideo.core.report.data import ReportData
 from cfvideo.core.report.layout import Axis
@@ -21,7 +22,6 @@ from cfvideo.core.report.text import network_text, percent
 LINES = "Mean and standard deviation over seeds. Broken lines: networks that {axis} does not change."
 PAPER = " Grey crosses and dotted lines: the paper's own values, of networks trained on videos that are not public."
 LAYERS = "Probes of every layer: mean and standard deviation over seeds."
-GRID = ".grid"
 _MARKERS = "osD^vPX"
 _PAPER = "the paper's"
 # Side by side, so that the standard deviations of equal means do not hide one another; points.

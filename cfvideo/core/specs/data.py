@@ -11,6 +11,8 @@ from cfvideo.core.specs.probe import METHODS
 FORMATS = ("kinetics", "kinetics_csv", "sports1m", "sthsth_v1", "sthsth_v2", "mmaction2", "mmaction2_offset",
            "imagenet", "path_name", "path_labels", "places365", "inaturalist", "voc",
            "path_label", "folder", "weak_labels", "tar", "index")
+# TEST_FORMAT's word for FORMAT.
+SAME = "same"
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,9 @@ class TargetSpec:
     train: str = knob("", "folder or list file of the training split", neutral=True)
     test: str = knob("", "folder or list file of the test split", neutral=True)
     root: str = knob("", "folder that the lists' paths start from; empty: each list's own folder", neutral=True)
+    test_format: str = knob(SAME, "FORMAT of the test split, where it lies on disk in another way (a flat folder with "
+                            "a list: path_name, kinetics_csv); same: FORMAT", choices=(SAME, *FORMATS), neutral=True)
+    test_root: str = knob("", "ROOT of the test split; empty: ROOT", neutral=True)
     expected_rows: int = knob(0, "as D_PRE.EXPECTED_ROWS, both splits together", low=0, neutral=True)
     methods: tuple[str, ...] = knob((), "yardsticks of this target instead of PROBE.METHODS (VOC07: svm); []: those",
                                     choices=METHODS)

@@ -89,11 +89,15 @@ class Heads:
 
 
 class SgdSolver:
-    """Solver; every pair of a learning rate and a weight decay is a setting. scaling: one of SCALINGS."""
+    """Solver; every pair of a learning rate and a weight decay is a setting.
+
+    scaling: one of SCALINGS. num_cells: layer -> cells of its pooled map, where it kept them.
+    """
 
     def __init__(self, *, num_classes: int, learning_rates: Sequence[float], weight_decays: Sequence[float],
-                 schedule: Schedule, scaling: str, seed: int, device: torch.device) -> None:
-        self.num_classes, self.schedule, self.scaling = num_classes, schedule, scaling
+                 schedule: Schedule, scaling: str, num_cells: Mapping[str, int], seed: int, device: torch.device,
+                 ) -> None:
+        self.num_classes, self.schedule, self.scaling, self.num_cells = num_classes, schedule, scaling, num_cells
         self.seed, self.device = seed, device
         self.grid: Sequence[Setting] = [{"learning_rate": rate, "weight_decay": decay}
                                         for decay in sorted(weight_decays, reverse=True)
@@ -105,8 +109,7 @@ class SgdSolver:
     def fit(self, samples: Samples, rows: NDArray[np.int64], settings: Mapping[str, Sequence[Setting]], *,
             tick: Tick = no_tick) -> Mapping[str, Heads]:
         never = unseen(samples.labels, rows, self.num_classes)
-        heads = {layer: Heads(Scaling(self.scaling, samples.features[layer], rows, self.device),
-                              self._first_weight(layer, samples.features[layer].shape[2]), wanted, never)
+        heads = {layer: self._heads(layer, samples.features[layer], rows, wanted, never)
                  for layer, wanted in settings.items()}
         for step, (batch, clips) in enumerate(self._batches(rows, samples)):
             targets = torch.from_numpy(soft_targets(samples.labels, batch, self.num_classes)).to(self.device)
@@ -116,6 +119,11 @@ class SgdSolver:
                 own.step(data, targets, self.schedule, factor)
             tick()
         return heads
+
+    def _heads(self, layer: str, features: Features, rows: NDArray[np.int64], settings: Sequence[Setting],
+               never: NDArray[np.bool_]) -> Heads:
+        scaling = Scaling(self.scaling, features, rows, self.device, num_cells=self.num_cells.get(layer, 1))
+        return Heads(scaling, self._first_weight(layer, features.shape[2]), settings, never)
 
     def _first_weight(self, layer: str, dim: int) -> Tensor:
         generator = torch_generator(self.seed, f"probe {layer}")

@@ -117,6 +117,7 @@ def test_pretext_tasks(name: str) -> None:
         assert (solver.base_lr, solver.base_batch_size, solver.batch_size) == (0.1, 256, 8 * 32)
         assert (solver.micro_batch_size, solver.schedule, solver.step_factor) == (32, "step", 0.1)
         assert [105 * step for step in solver.steps] == pytest.approx([30, 60, 90])
+        assert (solver.momentum, solver.nesterov, solver.weight_decay) == (0.9, False, 1e-4)
         assert network.clip.crop_px == 224
     assert (spec.d_pre.format, spec.d_pre.expected_rows, spec.d_cf.path) == ("imagenet", IMAGENET_EPOCH, "")
     assert (spec.cluster.num_clusters, spec.cluster.l2_normalise, spec.extract.layer) == (16_000, True, "res5")

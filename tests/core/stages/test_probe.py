@@ -62,7 +62,7 @@ def _run(tmp_path: Path, train: list[list[int]], test: list[list[int]], spec: Pr
     known = {"num_classes": 3, "seed": 0, "num_threads": 1}
     facts = run_probe(work, train=_index(train), test=_index(test), protocol=protocol(spec), num_threads=1,
                       low_shot=low_shot(spec, **known),
-                      yardsticks=yardsticks(spec, device=torch.device("cpu"), **known))
+                      yardsticks=yardsticks(spec, device=torch.device("cpu"), num_cells={}, **known))
     return dict(facts), tmp_path
 
 

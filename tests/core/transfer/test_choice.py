@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 
 def _sgd(num_classes: int, scaling: str = "standardise") -> Solver:
     schedule = Schedule(epochs=10, batch_size=32, momentum=0.9, nesterov=True, drops="three")
-    return SgdSolver(num_classes=num_classes, learning_rates=(0.01, 0.1), weight_decays=(1e-4, 5e-4),
+    return SgdSolver(num_classes=num_classes, learning_rates=(0.01, 0.1), weight_decays=(1e-4, 5e-4), num_cells={},
                      schedule=schedule, scaling=scaling, seed=0, device=CPU)
 
 

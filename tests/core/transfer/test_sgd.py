@@ -16,10 +16,11 @@ CPU = torch.device("cpu")
 RATES, DECAYS = (0.01, 0.3), (0.0, 1e-2)
 
 
-def _solver(scaling: str = "none", *, nesterov: bool = True, drops: str = "three", epochs: int = 7) -> SgdSolver:
+def _solver(scaling: str = "none", *, num_cells: int = 1, nesterov: bool = True, drops: str = "three", epochs: int = 7,
+            ) -> SgdSolver:
     schedule = Schedule(epochs=epochs, batch_size=16, momentum=0.9, nesterov=nesterov, drops=drops)
     return SgdSolver(num_classes=NUM_CLASSES, learning_rates=RATES, weight_decays=DECAYS, schedule=schedule,
-                     scaling=scaling, seed=5, device=CPU)
+                     scaling=scaling, num_cells={"res5": num_cells}, seed=5, device=CPU)
 
 
 def _by_torch(samples: Samples, rate: float, decay: float, *, nesterov: bool, drop_epochs: tuple[int, ...], epochs: int,
@@ -61,13 +62,17 @@ def test_every_head_learns_what_it_would_learn_alone_in_a_plain_loop(nesterov: b
         np.testing.assert_allclose(scores, expected, atol=2e-5)
 
 
-def test_batch_norm_is_torchs_without_scale_and_shift() -> None:
-    samples, test = blobs(72, 0, distance=1.0), blobs(30, 1).features["res5"]
-    solver = _solver("batch_norm")
+@pytest.mark.parametrize(("dim", "num_cells"), [(3, 1), (12, 4)])
+def test_batch_norm_is_torchs_without_scale_and_shift(dim: int, num_cells: int) -> None:
+    """Of a pooled map, BatchNorm2d's: a channel's cells together."""
+    samples, test = blobs(72, 0, distance=1.0, dims=(dim,)), blobs(30, 1, dims=(dim,)).features["res5"]
+    solver = _solver("batch_norm", num_cells=num_cells)
+    norm = nn.Sequential(nn.Unflatten(1, (-1, num_cells, 1)), nn.BatchNorm2d(dim // num_cells, affine=False),
+                         nn.Flatten())
     setting = solver.grid[0]
     found = next(solver.fit(samples, np.arange(72), {"res5": [setting]})["res5"].scores(test))
     model = _by_torch(samples, setting["learning_rate"], setting["weight_decay"], nesterov=True,
-                      drop_epochs=(2, 4, 6), epochs=7, norm=nn.BatchNorm1d(3, affine=False))
+                      drop_epochs=(2, 4, 6), epochs=7, norm=norm)
     with torch.no_grad():
         expected = model(torch.from_numpy(test[:, 0])).log_softmax(dim=1)
     np.testing.assert_allclose(found, expected, atol=1e-4)
