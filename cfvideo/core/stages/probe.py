@@ -8,19 +8,18 @@ from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cfvideo.core.device import linear_algebra_in
 from cfvideo.core.durable import write_json
 from cfvideo.core.errors import DataError
 from cfvideo.core.faults import fault_point
-from cfvideo.core.features import FeatureStore
 from cfvideo.core.index import Index
 from cfvideo.core.screen import Task
-from cfvideo.core.stage import Artefact, Workspace
+from cfvideo.core.stage import Workspace
 from cfvideo.core.transfer.choice import Outcome
+from cfvideo.core.transfer.loading import labelled_samples
 from cfvideo.core.transfer.low_shot import LowShot
-from cfvideo.core.transfer.samples import Features, Samples
+from cfvideo.core.transfer.samples import Samples
 from cfvideo.core.transfer.solver import Tick
 from cfvideo.core.transfer.tables import CLASSES, CONFUSIONS, FIGURES, class_table, confusion_table, figures
 
@@ -42,7 +41,8 @@ def run_probe(work: Workspace, *, train: Index, test: Index, yardsticks: Mapping
     protocol: what the facts say beside the figures. The facts are those of the first yardstick on the layer that its
     held-out training rows prefer; `results` has every yardstick and layer.
     """
-    learned, scored = _labelled(work.inputs["train"], train), _labelled(work.inputs["test"], test)
+    learned, scored = (labelled_samples(work.inputs[split].folder, index, work.scratch / split)
+                       for split, index in (("train", train), ("test", test)))
     _check(work.title, learned, scored)
     with linear_algebra_in(num_threads):
         results, found = _results(work, yardsticks, low_shot, learned, scored, test.label_names)
@@ -109,26 +109,3 @@ def _ticking(task: Task, work: Workspace) -> Tick:
         work.stop.check()
 
     return tick
-
-
-def _labelled(artefact: Artefact, index: Index) -> Samples:
-    """The rows that decoded and have a label, or one that a test ignores, as they are stored."""
-    store = FeatureStore.open(artefact.folder, index_hash=index.content_hash)
-    labelled = np.diff(index.labels_csr()[0]) > 0
-    labelled[index.ignored[:, 0]] = True
-    found = {layer: _rows_of(store, layer, labelled) for layer in store.layers}
-    rows = next(iter(found.values()))[1]
-    return Samples({layer: features for layer, (features, _) in found.items()},
-                   [index.labels_of(int(row)) for row in rows],
-                   [index.ignored_of(int(row)) for row in rows] if len(index.ignored) else ())
-
-
-def _rows_of(store: FeatureStore, layer: str, wanted: NDArray[np.bool_]) -> tuple[Features, NDArray[np.int64]]:
-    """float16 [n, V, D] of the wanted rows that are valid (V is 1 where views were averaged), and their numbers."""
-    features, rows = [], []
-    for block in store.blocks(layer):
-        here = block.valid & wanted[block.start:block.start + len(block.valid)]
-        own = block.features[here]
-        features.append(own[:, None] if own.ndim == 2 else own)
-        rows.append(block.start + np.flatnonzero(here))
-    return np.concatenate(features), np.concatenate(rows)

@@ -23,6 +23,7 @@ from cfvideo.core.screen import Screen
 from cfvideo.core.specs.probe import KnnSpec, ProbeSpec, SgdSpec, SvmSpec
 from cfvideo.core.stage import Artefact, Workspace
 from cfvideo.core.stages.probe import run_probe
+from cfvideo.core.transfer import loading
 from cfvideo.core.transfer.knn import KnnSolver
 from cfvideo.core.transfer.lbfgs import LbfgsSolver
 from tests.core.transfer.blobs import blas_threads
@@ -80,6 +81,23 @@ def test_facts_are_the_first_methods_and_every_method_is_kept(tmp_path: Path) ->
     assert json.loads((folder / "probe.json").read_text()) == json.loads(json.dumps(facts))
     assert all(0.5 < facts["results"][name]["res5"]["top1"] <= 1 for name in ("linear", "knn", "svm"))
     assert facts["results"]["low_shot"]["res5"]["shots"].keys() == {"1", "4"}
+
+
+def test_layers_too_large_for_memory_are_judged_alike_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                                 ) -> None:
+    """Bad rows, rows without a label and several shards and views: what is mapped is what would have been held."""
+    spec = ProbeSpec(methods=("linear", "knn"), strengths=(1.0,), knn=KnnSpec(neighbours=(5,)))
+    labels = [*_single(40), [], *_single(35)]
+    for name in ("held", "mapped"):
+        (tmp_path / name).mkdir()
+    held, _ = _run(tmp_path / "held", labels, labels, spec, bad=(3, 33), num_views=2)
+    monkeypatch.setattr(loading, "IN_MEMORY_BYTES", 2 * 4 * 75 * 2 - 1)  # one byte less than the training rows have
+    mapped, folder = _run(tmp_path / "mapped", labels, labels, spec, bad=(3, 33), num_views=2)
+    assert mapped == held
+    files = sorted((folder / "scratch").glob("*/*.rows"))
+    assert [str(file.relative_to(folder / "scratch")) for file in files] == ["train/res4.rows", "train/res5.rows"]
+    samples = loading.labelled_samples(folder / "train", _index(labels), tmp_path)
+    assert isinstance(samples.features["res5"].base, np.memmap)
 
 
 def test_tables_add_up_to_the_figures(tmp_path: Path) -> None:
