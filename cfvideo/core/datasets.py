@@ -138,9 +138,9 @@ def with_known_bad(data: DataSets, place: str) -> DataSets:
     """Learn from DATA.STATUS, once every data set is there for it to be of."""
     if not place or data.missing:
         return data
-    hashes = {index.content_hash for index in data.indexes().values()}
+    num_rows = {index.content_hash: index.num_rows for index in data.indexes().values()}
     try:
-        return replace(data, known_bad=read_known_bad(Path(place), hashes))
+        return replace(data, known_bad=read_known_bad(Path(place), num_rows))
     except DataError as error:
         return replace(data, missing=(str(error),))
 

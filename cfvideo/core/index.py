@@ -7,7 +7,6 @@ so that 62 million rows do not become Python objects.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,9 +21,8 @@ from cfvideo.core import index_columns as columns
 from cfvideo.core.errors import DataError, IntegrityError
 from cfvideo.core.file_names import printable, refusal_of_path
 from cfvideo.core.index_columns import PARTS_SCHEMA, SCHEMA
+from cfvideo.core.index_storage import DAMAGE, Stored, read_stored, write_stored
 from cfvideo.core.media import Media, MediaPart
-
-_NAMES, _HASH, _IGNORED = b"cfvideo.label_names", b"cfvideo.content_hash", b"cfvideo.ignored"
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,23 +172,17 @@ class Index:
 
     def save(self, file: Path) -> None:
         """Write the index as one Arrow IPC file."""
-        names = json.dumps(self.label_names).encode("ascii")
-        table = self.table.replace_schema_metadata({_NAMES: names, _HASH: self.content_hash.encode("ascii"),
-                                                    _IGNORED: json.dumps(self.ignored.tolist()).encode("ascii")})
-        with pa.OSFile(os.fspath(file), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
+        write_stored(file, Stored(self.table, self.label_names, self.ignored, self.content_hash))
 
     @classmethod
     def load(cls, file: Path, root: Path) -> Index:
         """Memory-map a saved index. Raises IntegrityError where the file is damaged or not an index."""
         try:
-            table = pa.ipc.open_file(pa.memory_map(os.fspath(file))).read_all()
-            metadata = table.schema.metadata or {}
-            ignored = np.array(json.loads(metadata.get(_IGNORED, b"[]")), np.int64).reshape(-1, 2)
-            index = cls(table.replace_schema_metadata(None), tuple(json.loads(metadata[_NAMES])), Path(root), ignored)
-            index.table.validate(full=True)
-        except (pa.ArrowException, KeyError, ValueError, IndexError) as error:
+            stored = read_stored(file)
+            index = cls(stored.table, stored.label_names, Path(root), stored.ignored)
+            whole = index.content_hash == stored.content_hash
+        except DAMAGE as error:
             raise IntegrityError(f"{file} is not an index of samples, or it is damaged: {error}") from error
-        if index.content_hash != metadata[_HASH].decode("ascii", "replace"):
+        if not whole:
             raise IntegrityError(f"{file} does not match its own checksum; delete it and the index is made anew")
         return index

@@ -162,8 +162,9 @@ def _finish(stage: Stage, store: Store) -> None:
 
 
 def _files(folder: Path) -> list[Path]:
-    """What the stage publishes."""
-    return sorted(path for path in folder.rglob("*") if path.is_file() and SCRATCH not in path.parts)
+    """What the stage publishes; the folder itself may lie on a disk called scratch."""
+    return sorted(path for path in folder.rglob("*")
+                  if path.is_file() and SCRATCH not in path.relative_to(folder).parts)
 
 
 def _digest(content: Mapping[str, Any]) -> str:

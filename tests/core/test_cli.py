@@ -123,6 +123,13 @@ def test_dry_run_names_all_that_is_missing(tmp_path: Path, capsys: pytest.Captur
         _go(tmp_path, "D_PRE.PATH", "nowhere")
 
 
+def test_an_output_folder_may_lie_on_a_disk_called_scratch(tmp_path: Path) -> None:
+    out = tmp_path / "scratch" / "me"
+    assert _go(tmp_path, "OUTPUT_DIR", str(out), stages="pretrain,extract") == 0
+    assert len(list(out.glob("stages/extract/*/rows-*.safetensors"))) > 1
+    assert not list(out.glob("stages/*/*/scratch"))
+
+
 def test_several_seeds_share_nothing_but_data(tmp_path: Path) -> None:
     assert _go(tmp_path, "SEEDS", "[0, 1]") == 0
     weights = {path.read_bytes() for path in (tmp_path / "out/stages/pretrain").glob("*/weights.safetensors")}

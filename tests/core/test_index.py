@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -101,6 +102,49 @@ def test_arrow_files_of_others_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="columns"):
         Index(table, (), tmp_path)
     assert SCHEMA.names == ["path", "size_bytes", "labels"]
+
+
+def write_as_others_might(file: Path, index: Index, compression: str | None = None, **changes: str | None) -> Path:
+    """An index file whose metadata are changed (None: left out)."""
+    values = {"label_names": json.dumps(index.label_names), "content_hash": index.content_hash, "ignored": "[]"}
+    metadata = {f"cfvideo.{name}": value for name, value in (values | changes).items() if value is not None}
+    table, options = index.table.replace_schema_metadata(metadata), pa.ipc.IpcWriteOptions(compression=compression)
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, table.schema, options=options) as writer:
+        writer.write_table(table)
+    return file
+
+
+@pytest.mark.parametrize("changes", [
+    {"content_hash": None}, {"label_names": "5"}, {"label_names": "[1, 2, 3]"}, {"label_names": '"xyz"'},
+    {"label_names": "[" * 100_000}, {"ignored": "{}"}, {"ignored": "[[null, 1]]"}, {"ignored": f"[[1{'0' * 30}, 1]]"},
+    {"ignored": f"[[1{'0' * 5000}, 1]]"}, {"ignored": "[" * 100_000}], ids=lambda changes: str(changes)[:30])
+def test_metadata_that_a_stranger_wrote_are_refused(tmp_path: Path, changes: dict[str, str | None]) -> None:
+    assert Index.load(write_as_others_might(tmp_path / "x", make()), tmp_path).num_rows == 4
+    with pytest.raises(IntegrityError, match="is not an index of samples, or it is damaged"):
+        Index.load(write_as_others_might(tmp_path / "x", make(), **changes), tmp_path)
+
+
+def test_a_flipped_byte_anywhere_changes_nothing_or_is_refused(tmp_path: Path) -> None:
+    """Arrow leaves gaps between its parts, whose bytes are nobody's."""
+    file, refused = tmp_path / "index.arrow", 0
+    make().save(file)
+    whole = file.read_bytes()
+    for place in range(len(whole)):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1:])
+        try:
+            assert Index.load(file, tmp_path).content_hash == make().content_hash
+        except IntegrityError:
+            refused += 1
+    assert refused > len(whole) / 2
+
+
+@pytest.mark.parametrize("compression", ["zstd", "lz4"])
+def test_a_compressed_index_is_refused_before_it_is_expanded(tmp_path: Path, compression: str) -> None:
+    large = make(paths=[b"a" * 10_000_000, *PATHS[1:]])
+    file = write_as_others_might(tmp_path / "x", large, compression)
+    assert file.stat().st_size < 100_000
+    with pytest.raises(IntegrityError, match="its body is compressed"):
+        Index.load(file, tmp_path)
 
 
 @pytest.mark.parametrize("labels", [[[0], [3], [], [1]], [[-1], [0], [], [1]]])

@@ -127,7 +127,7 @@ def test_every_planted_fault_is_found_and_nothing_else(corpus: tuple[Index, dict
     assert summary.statuses == Counter(expected.values())
     assert summary.num_rows == NUM_FILES
     assert set(summary.examples) == set(expected.values()) - {"ok"}
-    known = read_known_bad(tmp_path / "status.parquet", [index.content_hash])[index.content_hash]
+    known = read_known_bad(tmp_path / "status.parquet", {index.content_hash: index.num_rows})[index.content_hash]
     assert {row: status for row, (status, _) in known.items()} == {
         row: status for row, status in expected.items() if status not in ("ok", "short", "truncated")}
 
@@ -204,14 +204,14 @@ def test_only_the_very_same_check_counts_as_finished(small: Index, tmp_path: Pat
 def test_a_status_file_of_other_data_is_refused(small: Index, tmp_path: Path) -> None:
     checked(small_check(small), tmp_path / "s.parquet")
     for place in (tmp_path, tmp_path / "s.parquet"):
-        (known,) = read_known_bad(place, [small.content_hash]).values()
+        (known,) = read_known_bad(place, {small.content_hash: small.num_rows}).values()
         assert {row: status for row, (status, _) in known.items()} == {13: "missing"}
         with pytest.raises(IntegrityError, match="another index"):
-            read_known_bad(place, ["0" * 64])
+            read_known_bad(place, {"0" * 64: 9})
     assert digest(known) != digest({})
     (tmp_path / "s.parquet").write_text("no table")
     with pytest.raises(IntegrityError, match="damaged"):
-        read_known_bad(tmp_path, [small.content_hash])
+        read_known_bad(tmp_path, {small.content_hash: small.num_rows})
 
 
 @pytest.fixture

@@ -50,7 +50,8 @@ def pretrain_stage(context: Context, seed: int, name: str = "n_pre") -> Stage:
     given, index, task = context.imported(name), context.data.d_pre, context.network(name).task
     if given is not None:
         return Stage("pretrain", f"seed {seed}: {name}, imported", {"weights": given.digest}, {},
-                     partial(run_imported, source=given.path), about={"seed": seed, "network": name})
+                     partial(run_imported, source=given.path, digest=given.digest),
+                     about={"seed": seed, "network": name})
 
     def objective_of(_work: Workspace) -> Objective:
         if task != "labels":

@@ -16,7 +16,8 @@ from torch import nn
 
 from cfvideo.core.backbone import Backbone
 from cfvideo.core.distributed import current, sum_over_ranks
-from cfvideo.core.errors import DataError
+from cfvideo.core.durable import sha256_file
+from cfvideo.core.errors import DataError, IntegrityError
 from cfvideo.core.failures import write_failures
 from cfvideo.core.index import Index
 from cfvideo.core.matching import match
@@ -71,11 +72,18 @@ def run_untrained(work: Workspace, *, modality: Modality, recipe: Recipe, num_cl
     return {"num_classes": num_classes}
 
 
-def run_imported(work: Workspace, *, source: Path) -> Mapping[str, Any]:
-    """A finished network instead of a trained one."""
-    header = read_header(source)
-    shutil.copyfile(source, work.folder / FILE_NAME)
-    return {"num_classes": header["num_classes"], "source": str(source)}
+def run_imported(work: Workspace, *, source: Path, digest: str) -> Mapping[str, Any]:
+    """A finished network instead of a trained one. digest: of the bytes that the stage's fingerprint stands for.
+
+    Raises:
+        IntegrityError: the file is another by now.
+    """
+    copy = work.folder / FILE_NAME
+    shutil.copyfile(source, copy)
+    if sha256_file(copy) != digest:
+        raise IntegrityError(f"{source}: changed since this run was planned; run the same command again, which plans "
+                             "with the file as it is now")
+    return {"num_classes": read_header(copy)["num_classes"], "source": str(source)}
 
 
 def run_train(work: Workspace, *, modality: Modality, index: Index, recipe: Recipe, reading: Reading,
