@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shlex
 import sys
 from itertools import takewhile
 from pathlib import Path
@@ -31,6 +30,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from cfvideo.core.ablation import ABLATIONS, Request, ablate
 from cfvideo.core.config import files_and_pairs
 from cfvideo.core.errors import ConfigError, exit_code_of
+from cfvideo.core.job import command_line
 from cfvideo.modalities import modality_named
 
 
@@ -83,7 +83,7 @@ def seeds_of(text: str) -> list[int]:
 
 def main(arguments: list[str]) -> int:
     given = parse(arguments)
-    command = shlex.join(["python", "tools/ablate.py", *arguments])
+    command = command_line("tools/ablate.py", arguments)
 
     def work() -> int:
         request = Request(

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import sys
 
 # OpenMP's threads spin while they wait. Where decoders, or other people, want the same cores, that cost a small
@@ -23,6 +22,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from cfvideo.core.cli import run
 from cfvideo.core.config import files_and_pairs, help_text, load_run_spec
 from cfvideo.core.errors import exit_code_of
+from cfvideo.core.job import command_line
 from cfvideo.modalities import modality_named
 
 
@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
     given = parse(arguments)
     if given.help_config is not None:
         return exit_code_of(lambda: print(help_text(given.help_config)))
-    files, command = given.cfg, shlex.join(["python", "tools/run_net.py", *arguments])
+    files, command = given.cfg, command_line("tools/run_net.py", arguments)
 
     def work() -> int:
         modality = modality_named(load_run_spec(files, given.overrides).modality if files else "video")

@@ -15,7 +15,7 @@ from cfvideo.core.distributed import current, joined
 from cfvideo.core.errors import ConfigError
 from cfvideo.core.execute import publish_report
 from cfvideo.core.interrupt import StopRequest
-from cfvideo.core.job import Job, carry_out, describe, facts_of
+from cfvideo.core.job import Job, carry_out, describe, facts_of, machine
 from cfvideo.core.pipeline import Pipeline
 from cfvideo.core.records import Modality
 from cfvideo.core.screen import Screen
@@ -50,7 +50,7 @@ def _run(modality: Modality, spec: RunSpec, stages: str, dry_run: bool, command:
     data = open_datasets(spec, modality, screen)
     torch.set_num_threads(resolved_threads(spec.system.threads))
     cover = Cover(title=spec.name, command=command, config_yaml=dump_yaml(spec), facts=facts_of(data),
-                  expectation=EXPECTATIONS[spec.modality])
+                  machine=machine(), expectation=EXPECTATIONS[spec.modality])
     pipeline = Pipeline(spec, modality, data, pick_device(spec.system.device), cover)
     store = Store(Path(spec.output_dir))
     job = Job(spec, pipeline.study, [data], partial(publish_report, root=store.root),

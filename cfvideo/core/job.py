@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -87,12 +88,20 @@ def _check_same(data: DataSets) -> None:
                         "freeze the list with tools/build_index.py and use FORMAT index")
 
 
+def command_line(tool: str, arguments: Sequence[str]) -> str:
+    """What the page says was typed. A dry run plans the page of the run itself."""
+    return shlex.join(["python", tool, *(word for word in arguments if word != "--dry-run")])
+
+
 def facts_of(data: DataSets) -> dict[str, str]:
-    """What the report says of data and machine."""
-    facts = {name: f"{index.num_rows:,} rows, {len(index.label_names)} labels, sha256 {index.content_hash[:16]}"
-             for name, index in data.indexes().items()}
-    facts["threads"] = str(torch.get_num_threads())
-    return facts | versions()
+    """What the report says of the data."""
+    return {name: f"{index.num_rows:,} rows, {len(index.label_names)} labels, sha256 {index.content_hash[:16]}"
+            for name, index in data.indexes().items()}
+
+
+def machine() -> dict[str, str]:
+    """What the report says of the machine."""
+    return {"threads": str(torch.get_num_threads())} | versions()
 
 
 def _conclude(every: Sequence[Stage], job: Job, store: Store, screen: Screen) -> None:

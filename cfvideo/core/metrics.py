@@ -112,7 +112,8 @@ def average_precision(scores: NDArray[np.floating], targets: NDArray[np.int8], *
         # Exact: recall >= i / (points - 1) in whole numbers.
         reached = np.searchsorted(found * (points - 1), np.arange(points) * num_true)
         return float(np.mean([envelope[place] if place < len(envelope) else 0.0 for place in reached]))
-    return float(np.sum(np.diff(found, prepend=0) / num_true * envelope))
+    # Divided last: rounding carries no sum of shares of rows past their number, but it carries a sum of 1 / n past 1.
+    return float(np.sum(np.diff(found, prepend=0) * envelope)) / num_true
 
 
 def average_precisions(scores: Scores, targets: NDArray[np.int8], *, points: int = 0) -> NDArray[np.float64]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
+from cfvideo.core.durable import canonical_json
 from cfvideo.core.stage import Cost, Stage
 from cfvideo.core.store import Store
 
@@ -27,18 +29,18 @@ def si(value: float, unit: str) -> str:
 def changed_keys(stage: Stage, manifest: Mapping[str, Any]) -> list[str]:
     """Keys and inputs in which a finished stage differs from the one asked for."""
     old, new = manifest["keys"], stage.keys
-    keys = [f"{key} {old.get(key, 'absent')} -> {new.get(key, 'absent')}" for key in sorted({*old, *new})
-            if old.get(key) != _jsonable(new.get(key))]
+    differing = [key for key in sorted({*old, *new}) if old.get(key) != _jsonable(new.get(key))]
+    if stage.name == "report":  # whole texts and tables
+        return differing or ["its inputs"]
+    keys = [f"{key} {old.get(key, 'absent')} -> {new.get(key, 'absent')}" for key in differing]
     inputs = {name: given.fingerprint for name, given in stage.inputs.items()}
-    if stage.name == "report":
-        return keys or ["its inputs"]
     changed = [name for name, value in inputs.items() if manifest["inputs"].get(name) != value]
     code = [] if manifest["version"] == stage.version else ["this program's version of the stage"]
     return keys + [f"its input {name}" for name in changed] + code
 
 
 def _jsonable(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    return json.loads(canonical_json(value))
 
 
 def status(stage: Stage, store: Store) -> tuple[str, list[str]]:

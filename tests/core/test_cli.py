@@ -96,6 +96,7 @@ def test_a_changed_key_reruns_only_what_depends_on_it(tmp_path: Path, capsys: py
     plan = capsys.readouterr().out
     assert "stale: cluster seed 0: n_cf: because CLUSTER.NUM_CLUSTERS 6 -> 4 changed" in plan
     assert "stale: pretrain" not in plan
+    assert "stale: report toy: because config_yaml; stages changed" in plan
     _go(tmp_path, "CLUSTER.NUM_CLUSTERS", "4")
     said = capsys.readouterr().out
     assert "pretrain seed 0: n_pre: re-used" in said

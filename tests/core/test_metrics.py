@@ -79,6 +79,12 @@ def test_average_precision_by_hand() -> None:
     assert average_precision(scores, targets, points=11) == pytest.approx((6 * 1 + 5 * 2 / 3) / 11)
 
 
+def test_a_perfect_ranking_is_exactly_1_and_none_is_more() -> None:
+    for num_true in range(1, 400):
+        scores, targets = -np.arange(num_true + 5.0), np.array([1] * num_true + [-1] * 5, np.int8)
+        assert average_precision(scores, targets) == average_precision(scores, targets, points=11) == 1.0
+
+
 def test_what_is_ignored_counts_neither_way() -> None:
     scores, targets = np.array([5.0, 4.0, 3.0, 2.0]), np.array([0, 1, 0, -1], np.int8)
     assert average_precision(scores, targets) == 1.0

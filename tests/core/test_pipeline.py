@@ -12,8 +12,11 @@ import torch
 
 from cfvideo.core.config import flatten, load_run_spec
 from cfvideo.core.datasets import open_datasets
+from cfvideo.core.durable import canonical_json
 from cfvideo.core.errors import ConfigError
+from cfvideo.core.job import command_line
 from cfvideo.core.pipeline import STAGE_NAMES, Pipeline
+from cfvideo.core.report.layout import Axis, Chart, Layout
 from cfvideo.core.screen import Screen
 from cfvideo.core.specs import NEUTRAL, RunSpec, TargetSpec
 from cfvideo.core.stage import Stage
@@ -213,3 +216,24 @@ def test_a_target_of_squeezed_pictures_has_features_of_its_own(tmp_path: Path, n
 
 def test_flatten_knows_every_key_of_the_run(tmp_path: Path) -> None:
     assert flatten(_spec(tmp_path))["D_TAR.T.TRAIN"] == "45"
+
+
+def test_what_a_page_says_beside_results_makes_another_page(tmp_path: Path) -> None:
+    """All but versions and threads, which no stage's fingerprint knows; a dry run plans the page of the run."""
+    spec = _spec(tmp_path)
+    cover = Cover("title", "command", "config", "expectation")
+    pipeline = Pipeline(spec, TOY, open_datasets(spec, TOY, Screen()), torch.device("cpu"), cover)
+    changes: list[dict[str, Any]] = [{name: "other"} for name in ("title", "command", "config_yaml", "expectation")]
+    covers = [cover, *(dataclasses.replace(cover, **change) for change in [*changes, {"facts": {"left out": "x"}}])]
+    studies = [dataclasses.replace(pipeline.study, cover=one) for one in covers]
+    studies.append(dataclasses.replace(pipeline.study, legend="kN: K = N"))
+    assert len({study.stages()[-1].fingerprint for study in studies}) == len(studies)
+    assert dataclasses.replace(cover, machine={"torch": "2"}).keys == cover.keys
+    assert command_line("t.py", ["--cfg", "a b", "--dry-run"]) == command_line("t.py", ["--cfg", "a b"])
+
+
+def test_every_part_of_a_layout_is_in_its_keys() -> None:
+    axes = [Axis("k", form, "K", "log", {"k3": (3.0, "3")}) for form in ("lines", "bars")]
+    layouts = [Layout(), Layout(reference={("n_cf", "T"): 0.5}), Layout(num_clusters=6), Layout(baselines={"n_cf": ""}),
+               Layout(legend="kN: K = N"), *(Layout(chart=Chart(axis, {"n_cf": ("n_cf", 3.0)})) for axis in axes)]
+    assert len({canonical_json(layout.as_json()) for layout in layouts}) == len(layouts)

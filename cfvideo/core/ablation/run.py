@@ -20,7 +20,7 @@ from cfvideo.core.distributed import current, joined
 from cfvideo.core.durable import write_bytes
 from cfvideo.core.errors import ConfigError
 from cfvideo.core.interrupt import StopRequest
-from cfvideo.core.job import Job, carry_out, describe, facts_of
+from cfvideo.core.job import Job, carry_out, describe, facts_of, machine
 from cfvideo.core.pipeline import Pipeline
 from cfvideo.core.pipeline.context import Context
 from cfvideo.core.pipeline.rows import Wired
@@ -90,7 +90,7 @@ def _job(modality: Modality, request: Request, spec: RunSpec, screen: Screen) ->
     ablation = ABLATIONS[request.name](base)
     cover = Cover(title=f"{ablation.title}: {spec.name}", command=request.command, config_yaml=dump_yaml(spec),
                   expectation=ablation.expectation, facts=facts_of(context.data) | _variants_of(ablation),
-                  layout=Layout(num_clusters=spec.cluster.num_clusters))
+                  machine=machine(), layout=Layout(num_clusters=spec.cluster.num_clusters))
     pipelines = []
     for variant in ablation.variants:
         own = request.spec(variant.overrides)

@@ -62,9 +62,9 @@ class Study:
         run = partial(run_report, stages=self.work, cover=self.page, statuses=self.statuses, modality=first.modality,
                       d_cf=first.data.d_cf, reading=first.reading)
         inputs = {stage.fingerprint: stage for stage in self.work}
-        # A network's name on the page depends on the other runs that it is shown with.
-        keys = {"config": self.cover.config_yaml, "networks": sorted(self.page.layout.baselines)}
-        return [*self.work, Stage("report", self.cover.title, keys, inputs, run, version=3)]
+        # What a stage is called on the page depends on the other runs that it is shown with.
+        keys = {**self.page.keys, "stages": {stage.fingerprint: stage.role for stage in self.work}}
+        return [*self.work, Stage("report", self.cover.title, keys, inputs, run, version=4)]
 
 
 def chart(axis: Axis, rows: Mapping[str, Row]) -> Chart | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -48,3 +49,8 @@ class Layout:
         wrong = {key: value for key, value in self.reference.items() if not 0.0 <= value <= 1.0}
         if wrong:
             raise ValueError(f"the paper's numbers must be fractions from 0 to 1, not percentages: {wrong}")
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, in values that JSON has."""
+        named = sorted([*names, value] for names, value in self.reference.items())
+        return {**asdict(self), "reference": named}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -38,14 +38,23 @@ _PICTURE_HEIGHT_PX = 72
 
 @dataclass(frozen=True)
 class Cover:
-    """What the page says beside results. layout: how its networks belong together."""
+    """What the page says beside results. facts: of the data and of the variants; machine: versions and the like.
+    layout: how its networks belong together."""
 
     title: str
     command: str
     config_yaml: str
     expectation: str
     facts: Mapping[str, str] = field(default_factory=dict)
+    machine: Mapping[str, str] = field(default_factory=dict)
     layout: Layout = field(default_factory=Layout)
+
+    @property
+    def keys(self) -> dict[str, Any]:
+        """What of it decides the page, as JSON: all but the machine, which no stage's fingerprint knows."""
+        said = {**asdict(self), "layout": self.layout.as_json()}
+        del said["machine"]
+        return said
 
 
 Parts = Sequence[tuple[Stage, Artefact]]
@@ -55,7 +64,7 @@ def collect(parts: Parts, cover: Cover, statuses: Mapping[str, str]) -> ReportDa
     """The report's data from finished stages, pictures apart."""
     return ReportData(
         title=cover.title, command=cover.command, config_yaml=cover.config_yaml, expectation=cover.expectation,
-        facts=cover.facts, layout=cover.layout, probes=[_PROBES[part[0].name](*part) for part in parts
+        facts={**cover.facts, **cover.machine}, layout=cover.layout, probes=[_PROBES[part[0].name](*part) for part in parts
                                                         if part[0].name in _PROBES],
         curves=[_curve(*part) for part in parts if part[0].name in _TRAININGS
                 and METRICS in part[1].manifest["files"]],

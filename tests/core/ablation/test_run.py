@@ -201,6 +201,16 @@ def test_it_goes_on_where_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "sweep_1.png" in {path.name for path in (tmp_path / "out/ablations/num_clusters").iterdir()}
 
 
+def test_two_ablations_of_the_same_stages_have_a_page_each(tmp_path: Path) -> None:
+    all_of_them = ("BASELINES", "[n_pre_2x, distillation, prototype]")
+    titles = []
+    for name in ("num_clusters", "baselines"):
+        go(tmp_path, name, *all_of_them, values="3")
+        titles += re.findall(r"<title>([\w ]+)", (tmp_path / f"out/ablations/{name}/report.html").read_text())
+    assert made(tmp_path, "train_cf") == 3
+    assert titles == ["Number of clusters", "Baselines"]
+
+
 def test_one_value_is_no_sweep(tmp_path: Path) -> None:
     go(tmp_path, "num_clusters", values="3")
     names = {path.name for path in (tmp_path / "out/ablations/num_clusters").iterdir()}
