@@ -1,9 +1,9 @@
 """A network on disk: weights.safetensors, whose header says how to build it and what it expects to be fed.
 
 Header: `architecture`, the arguments of Modality.build_network (with `bn_eps` where the weights need another epsilon
-than is usual for their network); `num_classes`, 0 where there is no head; `class_names`, in the head's order, where it
-learned the labels of a data set (cluster ids have no names); `view`, what train_batches and eval_batches take (with
-`mean` and `std` where they differ from the modality's); `source`, where imported weights came from.
+than is usual for their network); `num_classes`, 0 where there is no head; `class_names`, in the head's order, but for
+pretext tasks; `view`, what train_batches and eval_batches take (with `mean` and `std` where they differ from the
+modality's); `source`, where imported weights came from.
 """
 
 from __future__ import annotations

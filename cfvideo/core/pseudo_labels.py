@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,15 @@ from cfvideo.core.features import FeatureBlock
 from cfvideo.core.tensors import load_tensors, save_tensors
 
 NO_LABEL = -1
+
+
+def cluster_names(counts: Sequence[int]) -> list[list[str]]:
+    """What N_cf's outputs are called, so that nobody takes cluster ids for the classes of a data set.
+
+    counts: clusters of each clustering that it learns.
+    """
+    of = ["" if len(counts) == 1 else f" of clustering {number}" for number in range(1, len(counts) + 1)]
+    return [[f"cluster {own}{which}" for own in range(count)] for count, which in zip(counts, of, strict=True)]
 
 
 @dataclass(frozen=True)

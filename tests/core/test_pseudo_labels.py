@@ -11,7 +11,7 @@ from cfvideo.core.clustering.model import KMeansModel
 from cfvideo.core.clustering.prepare import Preparation
 from cfvideo.core.errors import IntegrityError
 from cfvideo.core.features import FeatureBlock
-from cfvideo.core.pseudo_labels import PseudoLabels, assign
+from cfvideo.core.pseudo_labels import PseudoLabels, assign, cluster_names
 
 
 def _labels() -> PseudoLabels:
@@ -38,3 +38,9 @@ def test_round_trip_and_refusal_of_another_index(tmp_path: Path) -> None:
     assert np.array_equal(again.labels, _labels().labels)
     with pytest.raises(IntegrityError, match="labels of index abc"):
         PseudoLabels.load(tmp_path / "labels", index_hash="def")
+
+
+def test_clusters_of_several_clusterings_have_names_of_their_own() -> None:
+    assert cluster_names([2]) == [["cluster 0", "cluster 1"]]
+    assert cluster_names([1, 2]) == [["cluster 0 of clustering 1"],
+                                     ["cluster 0 of clustering 2", "cluster 1 of clustering 2"]]

@@ -34,9 +34,10 @@ def test_the_baselines_are_trained_and_stand_in_the_table(tmp_path: Path, capsys
     assert "in brackets: difference to the network's own N_pre" in table  # too many networks for lines of their own
     trained = _headers(tmp_path, "train_cf")
     assert sorted(header["num_classes"] for header in trained) == [3, 3, 6, 6]
-    # N_pre, N_pre 2x and the distilled network learned labels; clusters, prototypes and features have no names.
     assert [header["class_names"] for header in _headers(tmp_path, "pretrain")] == 2 * [["a", "b", "c"]]
-    assert [header["class_names"] for header in trained if "class_names" in header] == [["a", "b", "c"]]
+    assert sorted(header["class_names"] for header in trained) == [
+        ["a", "b", "c"], [f"cluster {own}" for own in range(3)], [f"cluster {own}" for own in range(6)],
+        [f"number {place} of the feature" for place in range(6)]]
 
 
 def test_twice_as_long_is_the_same_network_on_the_same_order(tmp_path: Path) -> None:

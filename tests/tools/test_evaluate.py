@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 from sklearn.linear_model import LogisticRegression
 
 from cfvideo.core.network_file import save_network, write_network
+from cfvideo.core.pseudo_labels import cluster_names
 from cfvideo.core.records import Reading
 from cfvideo.core.row_status import INDEX_HASH
 from cfvideo.data.batches import eval_batches
@@ -109,6 +110,9 @@ def elements(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
                  class_names=ELEMENTS)
     trunk = {**_network(folder).state_dict(), "fc.weight": torch.zeros(0, 8), "fc.bias": torch.zeros(0)}
     write_network(elements / "some/weights.safetensors", trunk, architecture=ARCHITECTURE, num_classes=0, view=VIEW)
+    (elements / "clusters").mkdir()
+    save_network(elements / "clusters", _network(folder), architecture=ARCHITECTURE, num_classes=3, view=VIEW,
+                 class_names=cluster_names([3])[0])
     return elements
 
 
@@ -210,7 +214,8 @@ def test_rows_known_to_be_bad_stay_those_rows_under_the_networks_names(evaluate:
     ("", "kinetics:{}/more", "does not know 1 of the data's classes: 'wood'; its 3 are 'water', 'air', 'fire'"),
     ("", "sports1m:{}/numbers.txt", "does not know 3 of the data's classes: '0', '1', '2'"),
     ("", "folder:{}/all", "no row of the data has a label"),
-    ("some", "kinetics:{}/all", "has features but no classifier")])
+    ("some", "kinetics:{}/all", "has features but no classifier"),
+    ("clusters", "kinetics:{}/all", "'air', 'fire', 'water'; its 3 are 'cluster 0', 'cluster 1', 'cluster 2'")])
 def test_classes_that_the_network_does_not_know_are_refused_by_name(evaluate: Evaluate, elements: Path, tmp_path: Path,
                                                                     weights: str, data: str, message: str) -> None:
     code, said = evaluate(tmp_path, "--weights", str(elements / weights), "--data", data.format(elements))

@@ -26,7 +26,7 @@ def finetune_stages(context: Context, seed: int, name: str, network: Stage, targ
     about = {"seed": seed, "network": name, "target": target}
 
     def objective_of(_work: Workspace) -> Objective:
-        return LabelObjective([train.picked_labels(seed)], [len(train.label_names)])
+        return LabelObjective([train.picked_labels(seed)], [train.label_names])
 
     spec = dataclasses.replace(context.network(name), solver=solver)
     drawn = recipe(spec, "finetune", seed, solver_key="FINETUNE.SOLVER",
@@ -37,7 +37,7 @@ def finetune_stages(context: Context, seed: int, name: str, network: Stage, targ
             **context.common, **context.identity_of(train), "SEED": seed}
     run = partial(run_train, modality=context.modality, index=train, recipe=own, reading=context.reading,
                   objective_of=objective_of, max_bad_share=context.spec.data.max_bad_share, device=context.device,
-                  starts_from="network", class_names=train.label_names)
+                  starts_from="network")
     cost = Cost(solver.max_samples, float(TRAINING_FACTOR * solver.max_samples * context.clip_flops(name, whole=True)))
     tuned = Stage("finetune", f"seed {seed}: {name} on {target}", keys, {"network": network}, run, cost, about,
                   version=TRAIN_VERSION, by_all=True)

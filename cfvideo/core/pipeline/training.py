@@ -17,7 +17,7 @@ from cfvideo.core.index import Index
 from cfvideo.core.network_file import FILE_NAME, load_network
 from cfvideo.core.pipeline.context import Context
 from cfvideo.core.pipeline.solver_keys import solver_keys
-from cfvideo.core.pseudo_labels import PseudoLabels
+from cfvideo.core.pseudo_labels import PseudoLabels, cluster_names
 from cfvideo.core.recipes import recipe
 from cfvideo.core.stage import Cost, Stage, Workspace
 from cfvideo.core.stages.cluster import LABELS
@@ -57,11 +57,10 @@ def pretrain_stage(context: Context, seed: int, name: str = "n_pre") -> Stage:
         if task != "labels":
             classes = context.modality.pretext_classes(task, context.view(name))
             return PretextObjective(num_rows=index.num_rows, num_classes=classes)
-        return LabelObjective([context.labels("d_pre", seed)], [len(index.label_names)])
+        return LabelObjective([context.labels("d_pre", seed)], [index.label_names])
 
     return _train(context, seed, name, "pretrain", index, {}, objective_of, factor=2 if name == "n_pre_2x" else 1,
-                  extra_keys=context.label_keys("d_pre") if task == "labels" else {},
-                  class_names=index.label_names if task == "labels" else ())
+                  extra_keys=context.label_keys("d_pre") if task == "labels" else {})
 
 
 def train_cf_stage(context: Context, seed: int, name: str, assigned: Sequence[Stage]) -> Stage:
@@ -71,7 +70,7 @@ def train_cf_stage(context: Context, seed: int, name: str, assigned: Sequence[St
 
     def objective_of(work: Workspace) -> Objective:
         found = [PseudoLabels.load(work.inputs[key].file(LABELS), index_hash=index.content_hash) for key in inputs]
-        return LabelObjective([one.labels for one in found], [one.num_clusters for one in found])
+        return LabelObjective([one.labels for one in found], cluster_names([one.num_clusters for one in found]))
 
     return _train(context, seed, name, "train_cf", index, inputs, objective_of)
 
@@ -84,13 +83,13 @@ def distillation_stage(context: Context, seed: int, n_pre: Stage) -> Stage:
     def objective_of(work: Workspace) -> Objective:
         network = load_network(work.inputs["teacher"].file(FILE_NAME), context.modality)
         teacher = Teacher(cast(nn.Module, network).to(context.device), own=own, given=given)
-        return DistillationObjective(context.labels("d_cf", seed), len(index.label_names), teacher=teacher,
+        return DistillationObjective(context.labels("d_cf", seed), index.label_names, teacher=teacher,
                                      temperature=spec.temperature, alpha=spec.alpha)
 
     return _train(context, seed, "distillation", "train_cf", index, {"teacher": n_pre}, objective_of,
                   extra_keys={**flatten(spec, "DISTILLATION", neutral=False), **context.label_keys("d_cf"),
                               **({} if own == given else {"the teacher's mean and deviation": own})},
-                  extra_flops=context.clip_flops("n_pre"), class_names=index.label_names)
+                  extra_flops=context.clip_flops("n_pre"))
 
 
 def regression_stage(context: Context, seed: int, features: Stage) -> Stage:
@@ -106,8 +105,7 @@ def regression_stage(context: Context, seed: int, features: Stage) -> Stage:
 
 def _train(context: Context, seed: int, name: str, stage_name: str, index: Index, inputs: Mapping[str, Stage],
            objective_of: Callable[[Workspace], Objective], *, factor: int = 1,
-           extra_keys: Mapping[str, Any] | None = None, extra_flops: int = 0, class_names: Sequence[str] = (),
-           ) -> Stage:
+           extra_keys: Mapping[str, Any] | None = None, extra_flops: int = 0) -> Stage:
     network, key = context.network(name), context.key(name)
     samples = factor * network.solver.max_samples
     own = {word: value for word, value in flatten(network, key, neutral=False).items() if ".SOLVER." not in word}
@@ -118,7 +116,7 @@ def _train(context: Context, seed: int, name: str, stage_name: str, index: Index
     run = partial(run_train, modality=context.modality, index=index, reading=context.reading, device=context.device,
                   recipe=recipe(network, drawn_as, seed, budget_factor=factor, solver_key=f"{key}.SOLVER",
                                 fewest_items=context.fewest_items(name)),
-                  objective_of=objective_of, max_bad_share=context.spec.data.max_bad_share, class_names=class_names)
+                  objective_of=objective_of, max_bad_share=context.spec.data.max_bad_share)
     cost = Cost(samples, float(samples * (TRAINING_FACTOR * context.clip_flops(name) + extra_flops)))
     return Stage(stage_name, f"seed {seed}: {name}", keys, inputs, run, cost, {"seed": seed, "network": name},
                  version=TRAIN_VERSION, by_all=True)

@@ -14,6 +14,7 @@ from cfvideo.core.pipeline.baselines import baseline_stages
 from cfvideo.core.pipeline.clusters import assign_stage, check_clusters, cluster_stage
 from cfvideo.core.pipeline.consensus import consensus_stages
 from cfvideo.core.pipeline.context import Context
+from cfvideo.core.pipeline.enough import check_labels
 from cfvideo.core.pipeline.features import cf_features_stage
 from cfvideo.core.pipeline.finetune import finetune_stages
 from cfvideo.core.pipeline.rows import Wired
@@ -46,6 +47,7 @@ class Pipeline:
     @cached_property
     def work(self) -> list[Stage]:
         """All stages but the report, each after its inputs."""
+        check_labels(self.context)
         check_clusters(self.context)
         return [stage for seed in self.spec.seeds for stage in self._of_seed(seed)]
 

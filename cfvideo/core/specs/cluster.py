@@ -28,7 +28,7 @@ class ClusterSpec:
                        "clusters as labels (paper, supplement A); consensus: k-means on all rows for N_PRE and every "
                        "MORE_N_PRE, and one labelling that agrees with all of theirs best",
                        choices=("unsupervised", "per_label", "prototype", "consensus"))
-    num_clusters: int = knob(3200, "K (paper, videos: 400 ... 6400); not for prototype", low=1)
+    num_clusters: int = knob(3200, "K (paper, videos: 400 ... 6400); not for prototype", low=2)
     label_quota: str = knob("sqrt", "per_label: a label's clusters grow with the square root of its rows, or with its "
                             "rows (linear: the paper found it worse)", choices=("sqrt", "linear"))
     num_iterations: int = knob(30, "most Lloyd iterations", low=1)

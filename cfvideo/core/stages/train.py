@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -88,11 +88,10 @@ def run_imported(work: Workspace, *, source: Path, digest: str) -> Mapping[str, 
 
 def run_train(work: Workspace, *, modality: Modality, index: Index, recipe: Recipe, reading: Reading,
               objective_of: Callable[[Workspace], Objective], max_bad_share: float, device: torch.device,
-              starts_from: str = "", class_names: Sequence[str] = ()) -> Mapping[str, Any]:
+              starts_from: str = "") -> Mapping[str, Any]:
     """Train from scratch, or on from the last checkpoint, and save the network.
 
-    starts_from: the input whose network gives all weights but the head's (fine-tuning); "": drawn anew. class_names: of
-    the head, in order, where it learns a data set's labels; the weights carry them on.
+    starts_from: the input whose network gives all weights but the head's (fine-tuning); "": drawn anew.
     """
     objective = objective_of(work)
     rows, num_outputs = objective.rows, objective.num_outputs
@@ -117,7 +116,7 @@ def run_train(work: Workspace, *, modality: Modality, index: Index, recipe: Reci
     module.cpu()
     if current().is_first:
         save_network(work.folder, network, architecture=recipe.architecture, num_classes=num_outputs,
-                     view=recipe.view, class_names=class_names)
+                     view=recipe.view, class_names=objective.class_names)
         write_failures(work.folder, index, {int(row): why for row, why in progress.bad_rows.items()})
     return {"num_classes": num_outputs, "num_rows": len(rows), "num_unlabelled": index.num_rows - len(rows),
             "num_bad_rows": len(progress.bad_rows), "label_accuracy": accuracy,

@@ -30,12 +30,14 @@ class Items:
 class Objective(Protocol):
     """num_outputs: what the head must have. rows: int64, the rows of the index that can be trained on.
 
-    labels: int32 [N], what memorisation is measured on, or None.
+    labels: int32 [N], what memorisation is measured on, or None. class_names: of the outputs, in order, which the
+    weights carry on; none where the task says what they are.
     """
 
     num_outputs: int
     rows: NDArray[np.int64]
     labels: NDArray[np.int32] | None
+    class_names: Sequence[str]
 
     def __call__(self, network: Network, data: Tensor, items: Items) -> tuple[Tensor, Tensor]:
         """data [B, ...] -> summed loss and how many items are right, both scalars on the device."""
@@ -48,14 +50,15 @@ class LabelObjective:
     layer and their losses are summed; a row may lack a label in some.
 
     Args:
-        label_sets: int32 [N] each, -1 where there is none. sizes: classes of each.
+        label_sets: int32 [N] each, -1 where there is none. names: of the classes of each.
     """
 
-    def __init__(self, label_sets: Sequence[NDArray[np.int32]], sizes: Sequence[int]) -> None:
-        self.label_sets, self.sizes = tuple(label_sets), list(sizes)
-        self.num_outputs = sum(sizes)
+    def __init__(self, label_sets: Sequence[NDArray[np.int32]], names: Sequence[Sequence[str]]) -> None:
+        self.label_sets, self.sizes = tuple(label_sets), [len(own) for own in names]
+        self.class_names: Sequence[str] = [name for own in names for name in own]
+        self.num_outputs = len(self.class_names)
         self.rows = np.flatnonzero(np.any([labels >= 0 for labels in label_sets], axis=0))
-        self.labels: NDArray[np.int32] | None = self.label_sets[0] if len(sizes) == 1 else None
+        self.labels: NDArray[np.int32] | None = self.label_sets[0] if len(names) == 1 else None
 
     def __call__(self, network: Network, data: Tensor, items: Items) -> tuple[Tensor, Tensor]:
         loss, right = torch.zeros((), device=data.device), torch.zeros((), device=data.device)
@@ -68,6 +71,8 @@ class LabelObjective:
 
 class PretextObjective:
     """Cross-entropy on what each view was made to ask: its rotation, its permutation (paper, appendix D)."""
+
+    class_names: Sequence[str] = ()
 
     def __init__(self, *, num_rows: int, num_classes: int) -> None:
         self.num_outputs = num_classes
@@ -89,13 +94,14 @@ class DistillationObjective:
     its own normalisation (`Teacher`); the paper does not say which it saw.
 
     Args:
-        labels: int32 [N], the weak labels. teacher: N_pre, in evaluation mode, on the device.
+        labels: int32 [N], the weak labels. names: of the classes. teacher: N_pre, in evaluation mode, on the device.
     """
 
-    def __init__(self, labels: NDArray[np.int32], num_classes: int, *, teacher: Network, temperature: float,
+    def __init__(self, labels: NDArray[np.int32], names: Sequence[str], *, teacher: Network, temperature: float,
                  alpha: float) -> None:
-        self.hard = LabelObjective([labels], [num_classes])
-        self.num_outputs, self.rows, self.labels = num_classes, self.hard.rows, self.hard.labels
+        self.hard = LabelObjective([labels], [names])
+        self.num_outputs, self.rows, self.labels = len(names), self.hard.rows, self.hard.labels
+        self.class_names = self.hard.class_names
         self.teacher, self.temperature, self.alpha = teacher, temperature, alpha
 
     def __call__(self, network: Network, data: Tensor, items: Items) -> tuple[Tensor, Tensor]:
@@ -119,6 +125,7 @@ class RegressionObjective:
     def __init__(self, feature_of: Callable[[NDArray[np.int64]], NDArray[np.float32]], *, rows: NDArray[np.int64],
                  feature_dim: int) -> None:
         self.feature_of, self.rows, self.num_outputs = feature_of, rows, feature_dim
+        self.class_names: Sequence[str] = [f"number {place} of the feature" for place in range(feature_dim)]
 
     def __call__(self, network: Network, data: Tensor, items: Items) -> tuple[Tensor, Tensor]:
         wanted = torch.from_numpy(self.feature_of(items.rows)).to(data.device)

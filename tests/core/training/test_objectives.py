@@ -26,7 +26,7 @@ def _same(data: Tensor) -> Tensor:
 
 def test_one_label_per_row() -> None:
     labels = np.array([2, -1, 0, 1, 1], np.int32)
-    objective = LabelObjective([labels], [3])
+    objective = LabelObjective([labels], ["abc"])
     assert objective.rows.tolist() == [0, 2, 3, 4]
     loss, right = objective(_same, DATA, Items(ROWS))
     assert loss.item() == pytest.approx(F.cross_entropy(DATA, torch.tensor([1, 2, 0])).item() * 3)
@@ -35,7 +35,7 @@ def test_one_label_per_row() -> None:
 
 def test_several_heads_sum_their_losses_and_skip_rows_without_a_label() -> None:
     first, second = np.array([1, 0, -1, -1, 0], np.int32), np.array([0, -1, -1, 2, 2], np.int32)
-    objective = LabelObjective([first, second], [2, 3])
+    objective = LabelObjective([first, second], ["ab", "cde"])
     assert (objective.num_outputs, objective.labels) == (5, None)
     assert objective.rows.tolist() == [0, 1, 3, 4]
     logits = torch.tensor([[1.0, 0, 0, 0, 2], [0, 1, 3, 0, 0]])
@@ -58,7 +58,7 @@ def test_a_pretext_task_asks_what_the_view_says() -> None:
 def test_distillation_is_the_papers_convex_combination() -> None:
     labels = np.array([2, 0, 0, 1, 1], np.int32)
     teacher = torch.tensor([[3.0, 0, 0], [0, 0, 1], [0, 5, 0]])
-    objective = DistillationObjective(labels, 3, teacher=lambda _: teacher, temperature=20.0, alpha=0.75)
+    objective = DistillationObjective(labels, "abc", teacher=lambda _: teacher, temperature=20.0, alpha=0.75)
     loss, _ = objective(_same, DATA, Items(ROWS))
     soft = -(F.softmax(teacher / 20, 1) * F.log_softmax(DATA / 20, 1)).sum() * 400
     hard = F.cross_entropy(DATA, torch.tensor([1, 2, 0]), reduction="sum")
@@ -68,7 +68,7 @@ def test_distillation_is_the_papers_convex_combination() -> None:
 def test_the_teacher_learns_nothing() -> None:
     weight = torch.ones(3, requires_grad=True)
     student = torch.ones(3, requires_grad=True)
-    objective = DistillationObjective(np.zeros(5, np.int32), 3, teacher=lambda x: x * weight, temperature=2.0,
+    objective = DistillationObjective(np.zeros(5, np.int32), "abc", teacher=lambda x: x * weight, temperature=2.0,
                                       alpha=0.5)
     objective(lambda x: x * student, DATA, Items(ROWS))[0].backward()
     assert weight.grad is None
