@@ -46,6 +46,7 @@ class Index:
         if not (self.table.schema.equals(SCHEMA) or self.table.schema.equals(PARTS_SCHEMA)):
             raise ValueError(f"an index has the columns {SCHEMA.names}, got {self.table.schema}")
         object.__setattr__(self, "table", self.table.replace_schema_metadata(None).combine_chunks())
+        columns.check_names(self.label_names)
         values = self.labels_csr()[1]
         if values.size and not 0 <= values.min() <= values.max() < len(self.label_names):
             raise ValueError(f"labels lie in [0, {len(self.label_names)}), got {values.min()} to {values.max()}")

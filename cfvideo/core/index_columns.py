@@ -93,6 +93,17 @@ def picked(offsets: NDArray[np.int64], values: NDArray[np.int32], seed: int) -> 
     return chosen
 
 
+def check_names(names: Sequence[str], where: str = "label_names") -> None:
+    """Label names end up in tables and pages. Raises DataError for one that no file can hold: JSON may have half of a
+    character ("\\ud800")."""
+    try:
+        "\n".join(names).encode()
+    except UnicodeEncodeError as error:
+        wrong = next(name for name in names if any("\ud800" <= c <= "\udfff" for c in name))
+        raise DataError(f"{where}: the label {wrong!r} holds half of a character (a lone surrogate); write it as "
+                        "whole UTF-8 characters") from error
+
+
 def ids_of(names: Sequence[str], where: str = "label_names") -> dict[str, int]:
     """Label name -> id. Raises DataError where a name appears twice."""
     ids = {name: label for label, name in enumerate(names)}

@@ -1,7 +1,7 @@
 """An index as one Arrow IPC file. What is read back may be a stranger's: nothing in it is expanded or believed.
 
-Arrow's own reader would decompress a body of any size, and follow a footer that names one batch a thousand times, before
-a checksum could be looked at. So the messages are read one after the other, each once, as they lie in the file.
+Arrow's own reader would decompress a body of any size, and follow a footer that names one batch a thousand times,
+before a checksum could be looked at. So the messages are read one after the other, each once, as they lie in the file.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def read_stored(file: Path) -> Stored:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError("its label names are no list of names")
     ignored = np.array(json.loads(metadata.get(_IGNORED, b"[]")), np.int64).reshape(-1, 2)
-    return Stored(table.replace_schema_metadata(None), tuple(names), ignored, metadata[_HASH].decode("ascii", "replace"))
+    content_hash = metadata[_HASH].decode("ascii", "replace")
+    return Stored(table.replace_schema_metadata(None), tuple(names), ignored, content_hash)
 
 
 def _table(file: Path) -> pa.Table:

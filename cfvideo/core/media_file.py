@@ -69,6 +69,16 @@ def open_media(media: Media) -> tuple[BinaryIO, int]:
     return cast(BinaryIO, FileSlice(file, media.offset, media.length)), media.length
 
 
+def content_of(path: Path) -> bytes:
+    """All bytes of a file that may have changed or vanished since it was last looked at. Raises MediaError."""
+    try:
+        file, _ = open_regular(path)
+        with file:
+            return file.read()
+    except OSError as error:
+        raise MediaError("undecodable", f"the file cannot be read: {error}") from error
+
+
 def open_regular(path: Path) -> tuple[BinaryIO, os.stat_result]:
     """Open a file for reading, without a buffer. Raises MediaError for all that is no file with content."""
     try:

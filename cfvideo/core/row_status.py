@@ -66,8 +66,8 @@ def _refuse_bombs(file: Path, stated: pq.FileMetaData, num_rows: int) -> None:
                for group in range(stated.num_row_groups) for place in range(stated.num_columns))
     codec = next((column.compression for column in columns if column.compression not in _CODECS), None)
     if stated.num_rows > num_rows:
-        raise IntegrityError(f"DATA.STATUS: {file} has {stated.num_rows:,} lines for the {num_rows:,} rows of its index;"
-                             " run tools/check_data.py anew")
+        raise IntegrityError(f"DATA.STATUS: {file} has {stated.num_rows:,} lines for the {num_rows:,} rows of its "
+                             "index; run tools/check_data.py anew")
     if codec is not None:
         raise IntegrityError(f"DATA.STATUS: {file} is compressed by {codec}; only {', '.join(_CODECS)} are read: write "
                              "it again with one of them, or run tools/check_data.py anew")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -74,7 +75,8 @@ def _mapped(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any], str]:
 def _entry(metadata: Mapping[str, str] | None) -> dict[str, Any]:
     """Header and digest; ValueError where they are no JSON of ours, which holds neither NaN nor endless nesting."""
     try:
-        entry: dict[str, Any] = json.loads((metadata or {})[_KEY], parse_constant=_no_number)
+        entry: dict[str, Any] = json.loads((metadata or {})[_KEY], parse_constant=_no_number,
+                                           parse_float=_finite)
     except RecursionError as error:
         raise ValueError("its header nests too deeply") from error
     if not isinstance(entry["header"], dict):
@@ -84,6 +86,11 @@ def _entry(metadata: Mapping[str, str] | None) -> dict[str, Any]:
 
 def _no_number(word: str) -> NoReturn:
     raise ValueError(f"{word} in its header")
+
+
+def _finite(word: str) -> float:
+    """JSON has no infinity, but 1e999 is one to Python."""
+    return value if math.isfinite(value := float(word)) else _no_number(word)
 
 
 def load_header(path: Path) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from cfvideo.core.batch_assembly import RowViews, assembled, eval_groups, train_
 from cfvideo.core.dali_library import Undecoded, decoded_each
 from cfvideo.core.errors import DecodeError
 from cfvideo.core.index import Index
-from cfvideo.core.media_file import MediaError
+from cfvideo.core.media_file import MediaError, content_of
 from cfvideo.core.picture_views import Window, eval_window, short_edge, train_window
 from cfvideo.core.records import Batch, Draws, Reading
 from cfvideo.data.decoders.dali_backend import decode, unfit
@@ -113,7 +113,8 @@ def _plan(job: Job, do: Do) -> Plan | None:
     width, height = short_edge(view["short_edge_px"])(*upright)
     window = (eval_window(height, width, crop_px=view["crop_px"]) if rng is None else
               train_window(height, width, crop_px=view["crop_px"], flip=view["flip"], rng=rng))
-    return Plan(job, np.fromfile(path, np.uint8), numbers, found, (height, width), window, lambda: do(job))
+    data = np.frombuffer(content_of(path), np.uint8)
+    return Plan(job, data, numbers, found, (height, width), window, lambda: do(job))
 
 
 def _finished(planned: Sequence[Planned], view: Mapping[str, Any], num_views: int, decoder: str,

@@ -37,6 +37,8 @@ def display_orientation(frame: VideoFrame) -> tuple[bool, bool, bool]:
 
 
 def plane_rows(plane: VideoPlane) -> Frames:
-    """uint8 [rows, bytes of a row]: the memory of a frame's plane, not copied."""
+    """uint8 [rows, bytes of a row]: the memory of a frame's plane, not copied; of one that is stored from the top down.
+    """
+    assert plane.line_size > 0
     rows: Frames = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
     return rows

@@ -51,7 +51,7 @@ class SourceWindow:
     @classmethod
     def of(cls, frame: VideoFrame, size: tuple[int, int], kept: tuple[slice, slice]) -> SourceWindow | None:
         """size: (width, height) of the scaled picture. kept: rows and columns of it. None: scale it whole."""
-        if frame.format.name not in _FORMATS or frame.interlaced_frame:
+        if frame.format.name not in _FORMATS or frame.interlaced_frame or _is_bottom_up(frame):
             return None
         rows, columns = _span(frame.height, size[1], kept[0]), _span(frame.width, size[0], kept[1])
         if rows is None or columns is None or (columns.stop - columns.start, rows.stop - rows.start) == size:
@@ -69,7 +69,12 @@ class SourceWindow:
 
 def _likeness(frame: VideoFrame) -> Sequence[object]:
     return (frame.width, frame.height, frame.format.name, int(frame.colorspace), int(frame.color_range),
-            frame.interlaced_frame)
+            frame.interlaced_frame, _is_bottom_up(frame))
+
+
+def _is_bottom_up(frame: VideoFrame) -> bool:
+    """Whether its rows lie in memory from the last to the first, as in some raw video of AVI; swscale knows how."""
+    return any(plane.line_size < 0 for plane in frame.planes)
 
 
 def _span(source: int, scaled: int, kept: slice) -> slice | None:

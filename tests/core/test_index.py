@@ -73,7 +73,7 @@ def test_a_known_hash() -> None:
 
 @pytest.mark.parametrize("rows", [0, 4])
 def test_saved_and_loaded(tmp_path: Path, rows: int) -> None:
-    index = Index(make().table.slice(0, rows), ("x", "y", "ö\udcff"), Path("/data"))
+    index = Index(make().table.slice(0, rows), ("x", "y", "ö\n"), Path("/data"))
     index.save(tmp_path / "index.arrow")
     loaded = Index.load(tmp_path / "index.arrow", Path("/other"))
     assert loaded.table.equals(index.table)
@@ -145,6 +145,11 @@ def test_a_compressed_index_is_refused_before_it_is_expanded(tmp_path: Path, com
     assert file.stat().st_size < 100_000
     with pytest.raises(IntegrityError, match="its body is compressed"):
         Index.load(file, tmp_path)
+
+
+def test_label_names_that_no_file_can_hold_are_refused() -> None:
+    with pytest.raises(DataError, match=r"the label 'y\\ud800' holds half of a character"):
+        make(label_names=["x", "y\ud800", "z"])
 
 
 @pytest.mark.parametrize("labels", [[[0], [3], [], [1]], [[-1], [0], [], [1]]])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save
 
 from cfvideo.core.errors import IntegrityError
 from cfvideo.core.tensors import load_header, load_tensors, save_tensors
@@ -36,6 +37,15 @@ def test_a_flipped_bit_anywhere_in_the_data_is_found(tmp_path: Path) -> None:
         path.write_bytes(damaged)
         with pytest.raises(IntegrityError):
             load_tensors(path)
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "1" * 5000])
+def test_numbers_in_the_header_that_are_none_are_refused(tmp_path: Path, number: str) -> None:
+    entry = f'{{"header":{{"a":{number}}},"sha256":"0"}}'
+    (tmp_path / "file").write_bytes(save(_sample(), metadata={"header": entry}))
+    for load in (load_tensors, load_header):
+        with pytest.raises(IntegrityError, match="cannot be read"):
+            load(tmp_path / "file")
 
 
 def test_a_cut_file_is_found(tmp_path: Path) -> None:

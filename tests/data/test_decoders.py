@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -152,6 +153,19 @@ def test_a_backend_that_fails_leaves_the_file_to_pyav_and_the_chooser_is_asked_o
     monkeypatch.setattr(fenced.decord_backend, "decode", failing)
     found = decode_frames(video("gop12"), choose=choose, decoder="decord")
     assert (numbers_of(found.frames), found.decoder, asked) == ([7, 3], "pyav", [48])
+
+
+def test_a_file_that_vanishes_after_its_survey_is_one_bad_file(tmp_path: Path, video: Video,
+                                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fenced.decord_backend, "load", lambda: None)
+    path = Path(shutil.copy(video("gop12"), tmp_path))
+
+    def choose(num_frames: int) -> list[int]:
+        path.unlink()
+        return [0]
+
+    with pytest.raises(MediaError, match="missing: the file cannot be found"):
+        fenced.fenced_frames("decord", path, choose=choose, resize=same_size, max_pixels=1 << 20)
 
 
 def test_decord_decodes_in_worker_processes_and_every_batch_tells(video: Video) -> None:

@@ -62,6 +62,7 @@ def test_kinetics_csv_in_the_space_of_train(tmp_path: Path) -> None:
     (b"x,id,1", "3 values under 5 columns"), (b",id,1,2,train", "label is missing"), (b"x,,1,2,train", "youtube_id ''"),
     (b"x,../a,1,2,train", "no part of a file name"), (b"x,id,-1,2,train", "whole seconds"),
     (b"x,id,1.5,2,train", "whole seconds"), (b"x,id,,2,train", "whole seconds"), (b"\xff,id,1,2,train", "not UTF-8"),
+    (b"a\rb,id,1,2,train", "no line of a CSV"), (b"x" * 200_000 + b",id,1,2,train", "no line of a CSV"),
     (b"ok,a,1,2,train", r"listed twice, first in .*train\.txt:2"), (b"..,id,1,2,train", "leaves the root"),
 ])
 def test_kinetics_csv_errors_name_the_line(tmp_path: Path, line: bytes, message: str) -> None:
@@ -70,6 +71,13 @@ def test_kinetics_csv_errors_name_the_line(tmp_path: Path, line: bytes, message:
     with pytest.raises(DataError, match=message) as error:
         read_index(format="kinetics_csv", path=path)
     assert f"{path}:3" in str(error.value)
+    assert len(str(error.value)) < 2_000
+
+
+def test_kinetics_csv_of_an_old_mac(tmp_path: Path) -> None:
+    path = write_list(tmp_path, (HEADER + b"x,a,1,2,train\r\n").replace(b"\r\n", b"\r"))
+    with pytest.raises(DataError, match=r"train\.txt:1: no line of a CSV: .*lines end in LF"):
+        read_index(format="kinetics_csv", path=path)
 
 
 def test_kinetics_csv_needs_its_header_and_one_folder_per_class(tmp_path: Path) -> None:

@@ -39,6 +39,12 @@ def read(folder: Path, format: str, *paths: bytes) -> Index:
     return read_index(format=format, path=write_list(folder, b"\n".join(map(LINES[format], paths))))
 
 
+def test_tags_that_no_file_can_hold_are_refused_with_their_line(tmp_path: Path) -> None:
+    lines = b'{"path": "1.mp4", "tags": ["a"]}\n{"path": "2.mp4", "tags": ["a", "\\ud800"]}'
+    with pytest.raises(DataError, match=r"train\.txt:2: the label '\\ud800' holds half of a character"):
+        read_index(format="weak_labels", path=write_list(tmp_path, lines))
+
+
 @pytest.mark.parametrize("format", LINES)
 def test_marks_blanks_and_line_ends_change_nothing(tmp_path: Path, format: str) -> None:
     touch(tmp_path, "a.mp4", "b c.mp4")

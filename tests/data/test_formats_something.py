@@ -89,6 +89,12 @@ def test_v2(v2: Path, indent: int | None) -> None:
     assert index.sizes_bytes.tolist() == [4, -1, 4]
 
 
+@pytest.mark.parametrize("content", [b'[{"id": %s}]' % (b"1" * 5000), b"[" * 100_000, b"[{"])
+def test_v2_of_what_is_no_json(v2: Path, content: bytes) -> None:
+    with pytest.raises(DataError, match=r"something-something-v2-train\.json.*: not JSON"):
+        read_v2(v2, content)
+
+
 @pytest.mark.parametrize(("record", "message"), [
     ({"id": 5, "template": "Holding [something]"}, "expected"), ({"template": "Holding [something]"}, "expected"),
     ({"id": "5", "template": 3}, "expected"), ({"id": "../5", "template": "x"}, "not the number"),

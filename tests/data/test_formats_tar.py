@@ -200,6 +200,41 @@ def test_sizes_that_cannot_be(tmp_path: Path, size: bytes) -> None:
         read(tmp_path / "s.tar")
 
 
+def pax(*records: bytes) -> bytes:
+    """An archive of one extended header of these records and one sample."""
+    content, name = b"".join(records), entry("x")
+    name.type, name.size = b"x", len(content)
+    tail = [entry("a.mp4", 5), entry("a.cls", 1)]
+    blocks = [name.tobuf(tarfile.USTAR_FORMAT), content + bytes(-len(content) % 512)]
+    for info, data in zip(tail, (b"video", b"1"), strict=True):
+        blocks += [info.tobuf(tarfile.USTAR_FORMAT), data + bytes(-len(data) % 512)]
+    return b"".join(blocks) + bytes(1024)
+
+
+def record(key: bytes, value: bytes) -> bytes:
+    size = len(key) + len(value) + 3
+    size += len(str(size + len(str(size))))
+    return b"%d %s=%s\n" % (size, key, value)
+
+
+@pytest.mark.parametrize("records", [[record(b"size", b"9" * 5_000)], [record(b"size", b"-1")], [b"9" * 30 + b" a=b\n"],
+                                     [b"99 a=b\n"], [b"-9 a=b\n"], [b"3 a=b\n"], [b"x a=b\n"], [b"6 a=b"]])
+def test_extended_headers_that_cannot_be(tmp_path: Path, records: list[bytes]) -> None:
+    shard = tmp_path / "s.tar"
+    shard.write_bytes(pax(record(b"comment", b"whatever"), record(b"size", b"5")))
+    assert read(shard).num_rows == 1
+    shard.write_bytes(pax(*records))
+    with pytest.raises(DataError, match="no valid size|is damaged"):
+        read(shard)
+
+
+@pytest.mark.timeout(20)
+def test_a_large_extended_header_is_walked_through_once(tmp_path: Path) -> None:
+    """Two copies of the rest at each of 200,000 records were 200 GB."""
+    (tmp_path / "s.tar").write_bytes(pax(b"5 a=\n" * 200_000))
+    assert read(tmp_path / "s.tar").num_rows == 1
+
+
 def test_every_cut_is_noticed(tmp_path: Path) -> None:
     data = write_shard(tmp_path / "whole.tar", [("a.mp4", b"v" * 600), ("a.cls", b"1"), ("b.mp4", b"w")]).read_bytes()
     last = 512 + 1024 + 512 + 512 + 512 + 512

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import shutil
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from cfvideo.core.errors import DecodeError
+from cfvideo.core.media_file import MediaError, content_of
 from cfvideo.data.decode import read_frames
 from tests.synthetic import RECIPES, write_audio_only, write_kind
 
@@ -124,3 +126,19 @@ def test_the_extension_does_not_matter(video: Video, tmp_path: Path) -> None:
 def test_sound_beside_the_picture_does_not_matter(tmp_path: Path) -> None:
     path = write_kind(tmp_path, "sound")
     assert len(read_frames(path, choose=range)) == 48
+
+
+def test_a_file_read_whole_is_a_bad_file_where_it_cannot_be(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"abc")
+    assert content_of(path) == b"abc"
+    for other, status in ((tmp_path / "gone", "missing"), (tmp_path, "refused")):
+        with pytest.raises(MediaError, match=status):
+            content_of(other)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(MediaError, match="undecodable: the file cannot be read: .*Too many open files"):
+            content_of(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

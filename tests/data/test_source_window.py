@@ -82,6 +82,25 @@ def test_field_pictures_are_scaled_whole(tmp_path: Path) -> None:
     np.testing.assert_array_equal(part, whole[:, 3:20, 5:22])
 
 
+def test_raw_video_whose_rows_are_stored_from_the_bottom_up(tmp_path: Path) -> None:
+    """FFmpeg's mark at the end of the stream's header; it then gives luma with a negative distance of rows."""
+    colours = np.random.default_rng(2).integers(0, 256, (96, 128, 3)).astype(np.uint8)
+    path = write_frames(tmp_path / "x.avi", [colours, colours], codec="rawvideo", pixel_format="yuv420p")
+    plain = read_frames(path, choose=range, resize=short_edge(48))
+    data, mark = bytearray(path.read_bytes()), b"BottomUp\0"
+    header = data.index(b"strf")
+    lists = (4, data.index(b"hdrl") - 4, data.rindex(b"LIST", 0, header) + 4)  # chunks take an even number of bytes
+    sizes = {header + 4: len(mark), **dict.fromkeys(lists, len(mark) + 1)}
+    for place, more in sizes.items():
+        data[place:place + 4] = (int.from_bytes(data[place:place + 4], "little") + more).to_bytes(4, "little")
+    data[header + 48:header + 48] = mark + b"\0"
+    path.write_bytes(data)
+    whole = read_frames(path, choose=range, resize=short_edge(48))
+    assert not np.array_equal(whole, plain)
+    part = read_frames(path, choose=range, resize=short_edge(48), crop=square(5, 9, 30))
+    np.testing.assert_array_equal(part, whole[:, 5:35, 9:39])
+
+
 def test_frames_unlike_the_first_are_scaled_whole() -> None:
     first = noise((128, 96), "yuv420p")
     window = SourceWindow.of(first, (64, 48), CENTRE)

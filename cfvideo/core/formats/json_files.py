@@ -27,3 +27,5 @@ def parsed_json(file: Path, text: str) -> Any:
         raise DataError(f"{file}:{error.lineno}: not JSON: {error.msg}") from error
     except RecursionError as error:
         raise DataError(f"{file}: not JSON: nested too deeply") from error
+    except ValueError as error:  # a number of more digits than Python converts
+        raise DataError(f"{file}: not JSON that can be read: {error}") from error

@@ -14,7 +14,7 @@ from cfvideo.core.file_names import printable
 from cfvideo.core.formats.list_files import Rows, Where, lines_of, text_of
 from cfvideo.core.formats.media_kind import MediaKind
 from cfvideo.core.index_builder import Progress, no_progress
-from cfvideo.core.index_columns import ids_of
+from cfvideo.core.index_columns import check_names, ids_of
 
 # Without names a label file may still not name half the integers: a stray id would make as many classes.
 MAX_UNNAMED_LABELS = 1_000_000
@@ -73,6 +73,7 @@ class NamedLabels:
         if label is None:
             if self._names is not None:
                 return label_id(self._ids, name, where)
+            check_names([name], str(where))
             label = self._ids[name] = len(self._ids)
         return label
 

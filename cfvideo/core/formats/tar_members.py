@@ -19,6 +19,7 @@ from cfvideo.core.file_names import printable
 
 BLOCK = 512
 MAX_HEADER_BYTES = 1 << 20
+_MOST_DIGITS = 20
 _PLAIN, _FOLDER = (b"0", b"\0", b"7"), b"5"
 _REFUSED = {b"1": "a hard link", b"2": "a symbolic link", b"3": "a device", b"4": "a device", b"6": "a pipe",
             b"S": "a sparse file", b"D": "a folder dump", b"M": "a part of a file in several volumes"}
@@ -94,7 +95,8 @@ class TarReader:
     def _size(self, header: bytes, position: int, extended: dict[str, bytes]) -> int:
         size = _number(header[124:136])
         if header[156:157] not in (b"x", b"L", b"g", b"K") and "size" in extended:
-            size = int(extended["size"]) if extended["size"].isdigit() else None
+            stated = extended["size"]  # 19 digits hold any size; int() raises beyond 4,300
+            size = int(stated) if stated.isdigit() and len(stated) < _MOST_DIGITS else None
         if size is None or size < 0:
             raise DataError(f"{self.shard}: the header at byte {position:,} states no valid size")
         if header[156:157] in (b"1", b"2", b"3", b"4", b"5", b"6"):
@@ -151,11 +153,12 @@ def _number(field: bytes) -> int | None:
 
 def _pax_records(content: bytes) -> Iterator[tuple[str, bytes]]:
     """Records 'length key=value\\n', the length counting all of it; the archive may fill up with zeros."""
-    content = content.rstrip(b"\0")
-    while content:
-        length = int(content.split(b" ", 1)[0])
-        record, content = content[:length], content[length:]
-        key, separator, value = record.partition(b" ")[2].partition(b"=")
-        if length < 5 or not separator or not value.endswith(b"\n"):
+    at, end = 0, len(content.rstrip(b"\0"))
+    while at < end:
+        digits, blank, _ = content[at:at + _MOST_DIGITS].partition(b" ")
+        length = int(digits) if blank and digits.isdigit() else 0
+        key, separator, value = content[at + len(digits) + 1:at + length].partition(b"=")
+        if length < 5 or at + length > end or not separator or not value.endswith(b"\n"):
             raise ValueError("a record is damaged")
         yield key.decode("utf-8", "replace"), value[:-1]
+        at += length

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from cfvideo.core.media_file import content_of
 from cfvideo.core.picture_views import Resize
 from cfvideo.data.decoders import decord_backend, torchcodec_backend
 from cfvideo.data.decoders.resizing import Unexpected
@@ -36,7 +37,7 @@ def fenced_frames(decoder: str, path: Path, *, choose: Callable[[int], Sequence[
         return None
     numbers = [int(number) for number in choose(found.num_frames)]
     try:
-        frames: Frames = backend.decode(path.read_bytes(), found, numbers, resize)
+        frames: Frames = backend.decode(content_of(path), found, numbers, resize)
     except Unexpected:
         return None
     return frames

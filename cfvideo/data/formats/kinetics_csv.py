@@ -42,7 +42,7 @@ def _records(path: Path) -> Iterator[tuple[Where, dict[str, str]]]:
     """(where, column -> value) of every line below the header. Quoted values may hold commas, but no line ends."""
     header: list[str] = []
     for where, line in lines_of(path):
-        fields = next(csv.reader([text_of(where, line)]))
+        fields = _fields(where, line)
         if not header:
             header = [field.strip() for field in fields]
             if not set(NEEDED) <= set(header):
@@ -52,6 +52,13 @@ def _records(path: Path) -> Iterator[tuple[Where, dict[str, str]]]:
             raise DataError(f"{where}: {len(fields)} values under {len(header)} columns: {printable(line)!r}")
         else:
             yield where, dict(zip(header, fields, strict=True))
+
+
+def _fields(where: Where, line: bytes) -> list[str]:
+    try:
+        return next(csv.reader([text_of(where, line)]))
+    except csv.Error as error:
+        raise DataError(f"{where}: no line of a CSV: {error}; lines end in LF or CR LF, values are short") from error
 
 
 def _clip_name(where: Where, record: dict[str, str]) -> bytes:
