@@ -10,6 +10,7 @@ from cfvideo.core.index import Index
 from cfvideo.core.pipeline.context import Context
 from cfvideo.core.pipeline.features import extract_stage
 from cfvideo.core.pipeline.yardsticks import low_shot, protocol, yardsticks
+from cfvideo.core.specs import ProbeSpec
 from cfvideo.core.stage import Cost, Stage
 from cfvideo.core.stages.probe import run_probe
 from cfvideo.core.stages.score import run_score
@@ -33,8 +34,14 @@ def transfer_stages(context: Context, seed: int, name: str, network: Stage, targ
                   protocol=protocol(spec) | ({"squeezed": True} if squeeze else {}))
     cost = Cost(rows=on_train.cost.rows + on_test.cost.rows)
     probe = Stage("probe", f"seed {seed}: {name} on {target}", keys, {"train": on_train, "test": on_test}, run,
-                  cost, {"seed": seed, "network": name, **about}, version=2)
+                  cost, {"seed": seed, "network": name, **about}, version=_version(spec))
     return [on_train, on_test, probe]
+
+
+def _version(spec: ProbeSpec) -> int:
+    """3: no SVM guesses a class without training rows, and a spread over draws is a sample's. Without either what
+    version 2 made still holds."""
+    return 3 if {"svm", "low_shot"} & set(spec.methods) else 2
 
 
 def score_stage(context: Context, name: str, network: Stage, index: Index) -> Stage:
