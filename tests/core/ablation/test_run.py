@@ -11,8 +11,9 @@ import pytest
 
 from cfvideo.core.ablation import ABLATIONS, Request, ablate
 from cfvideo.core.errors import ConfigError, DataError
+from cfvideo.core.network_file import write_network
 from tests.core.test_cli import CONFIG
-from tests.toy_modality import TOY
+from tests.toy_modality import HEADER, TOY, ToyNetwork
 
 pytest.importorskip("faiss", reason="k-means searches with FAISS: pip install faiss-cpu")
 
@@ -94,6 +95,19 @@ def test_capacity(tmp_path: Path) -> None:
         "untrained", "n_pre_configured", "n_pre_equal", "n_cf_configured", "n_cf_equal"}
 
 
+def test_capacity_knows_equal_networks_by_what_they_hold(tmp_path: Path) -> None:
+    """Neither a pretext task nor the words of a file make a network larger."""
+    for larger in (("MODALITY", "image", "N_PRE.TASK", "rotnet"), ("N_PRE.WEIGHTS", str(finished(tmp_path)))):
+        with pytest.raises(ConfigError, match="N_PRE a larger one"):
+            go(tmp_path, "capacity", *larger, values="3", dry_run=True)
+
+
+def finished(folder: Path) -> Path:
+    """An N_pre from elsewhere: what its file says of it is less than a config would."""
+    write_network(folder / "w.safetensors", ToyNetwork(3).state_dict(), num_classes=3, **HEADER)
+    return folder / "w.safetensors"
+
+
 def test_layers_for_several_k(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     go(tmp_path, "layers", clusters="3 5", dry_run=True)
     said = capsys.readouterr().out.partition("Plan")[0]
@@ -136,6 +150,19 @@ def test_a_finished_n_pre_and_one_without_labels_have_fewer_baselines(tmp_path: 
     go(tmp_path, "capacity", "N_PRE.WEIGHTS", str(weights), "N_CF.WIDTHS", "[8, 8, 8, 8]", values="3", dry_run=True)
     go(tmp_path, "label_noise", "MODALITY", "image", "N_PRE.TASK", "rotnet", "MORE_N_PRE.B.SOLVER.BATCH_SIZE", "16",
        values="0 50", clusters="3", dry_run=True)
+
+
+def test_unlabelled_videos_to_cluster_have_no_prototypes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The ablation says that it leaves them out; who asks for them is told before anything is trained."""
+    unlabelled = ("D_CF.PATH", "'50'", "D_CF.FORMAT", "folder")
+    go(tmp_path, "baselines", *unlabelled, values="3 5", dry_run=True)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "prototype: no row of D_CF has a label" in said
+    assert "BASELINES [n_pre_2x]" in said
+    with pytest.raises(ConfigError, match="BASELINES prototype: no row of D_CF has a label; give it labels, or leave"):
+        go(tmp_path, "num_clusters", *unlabelled, "BASELINES", "[prototype]", values="3")
+    with pytest.raises(ConfigError, match="CLUSTER.METHOD: per_label needs labels"):
+        go(tmp_path, "labels_unsupervised_vs_per_label", *unlabelled, values="3")
 
 
 def test_multi_task(tmp_path: Path) -> None:
