@@ -42,7 +42,8 @@ def run_probe(work: Workspace, *, train: Index, test: Index, yardsticks: Mapping
     protocol: what the facts say beside the figures. The facts are those of the first yardstick on the layer that its
     held-out training rows prefer; `results` has every yardstick and layer.
     """
-    learned, scored = _labelled(work.inputs["train"], train), _labelled(work.inputs["test"], test)
+    learned, _ = _labelled(work.inputs["train"], train)
+    scored, num_invalid = _labelled(work.inputs["test"], test)
     _check(work.title, learned, scored)
     with linear_algebra_in(num_threads):
         results, found = _results(work, yardsticks, low_shot, learned, scored, test.label_names)
@@ -52,7 +53,7 @@ def run_probe(work: Workspace, *, train: Index, test: Index, yardsticks: Mapping
              "protocol": dict(protocol),
              "dims": {layer: features.shape[2] for layer, features in learned.features.items()},
              "num_train_rows": len(learned), "num_test_rows": len(scored),
-             "num_invalid_rows": test.num_rows - len(scored)}
+             "num_invalid_rows": num_invalid, "num_unlabelled_rows": test.num_rows - num_invalid - len(scored)}
     write_json(work.folder / FIGURES, facts)
     for name in (CLASSES, CONFUSIONS):
         write_json(work.folder / name, {method: tables[name] for method, tables in found.items()})
@@ -111,24 +112,28 @@ def _ticking(task: Task, work: Workspace) -> Tick:
     return tick
 
 
-def _labelled(artefact: Artefact, index: Index) -> Samples:
-    """The rows that decoded and have a label, or one that a test ignores, as they are stored."""
+def _labelled(artefact: Artefact, index: Index) -> tuple[Samples, int]:
+    """The rows that decoded and have a label, or one that a test ignores, as they are stored; how many did not decode.
+    """
     store = FeatureStore.open(artefact.folder, index_hash=index.content_hash)
     labelled = np.diff(index.labels_csr()[0]) > 0
     labelled[index.ignored[:, 0]] = True
     found = {layer: _rows_of(store, layer, labelled) for layer in store.layers}
-    rows = next(iter(found.values()))[1]
-    return Samples({layer: features for layer, (features, _) in found.items()},
-                   [index.labels_of(int(row)) for row in rows],
-                   [index.ignored_of(int(row)) for row in rows] if len(index.ignored) else ())
+    _, rows, num_invalid = next(iter(found.values()))
+    samples = Samples({layer: features for layer, (features, *_) in found.items()},
+                      [index.labels_of(int(row)) for row in rows],
+                      [index.ignored_of(int(row)) for row in rows] if len(index.ignored) else ())
+    return samples, num_invalid
 
 
-def _rows_of(store: FeatureStore, layer: str, wanted: NDArray[np.bool_]) -> tuple[Features, NDArray[np.int64]]:
-    """float16 [n, V, D] of the wanted rows that are valid (V is 1 where views were averaged), and their numbers."""
-    features, rows = [], []
+def _rows_of(store: FeatureStore, layer: str, wanted: NDArray[np.bool_]) -> tuple[Features, NDArray[np.int64], int]:
+    """float16 [n, V, D] of the wanted rows that are valid (V is 1 where views were averaged), their numbers, and how
+    many rows are not valid."""
+    features, rows, num_invalid = [], [], 0
     for block in store.blocks(layer):
         here = block.valid & wanted[block.start:block.start + len(block.valid)]
         own = block.features[here]
         features.append(own[:, None] if own.ndim == 2 else own)
         rows.append(block.start + np.flatnonzero(here))
-    return np.concatenate(features), np.concatenate(rows)
+        num_invalid += int((~block.valid).sum())
+    return np.concatenate(features), np.concatenate(rows), num_invalid

@@ -59,7 +59,8 @@ def test_a_class_of_no_training_row_is_never_guessed() -> None:
     plain, moved = (SvmYardstick(num_classes=num, costs=(1.0,), num_folds=3, num_threads=1)(*given)["res5"]
                     for num, given in ((3, (train, test)), (4, shifted)))
     assert 0.5 < plain.tally.hit_share(1) < 1
-    assert moved.tally.confusion == {(true + 1, guess + 1): rows for (true, guess), rows in plain.tally.confusion.items()}
+    assert moved.tally.confusion == {(true + 1, guess + 1): rows
+                                     for (true, guess), rows in plain.tally.confusion.items()}
 
 
 @pytest.mark.parametrize("labels", [[0, 1], [0, 1, 1], [0, 0, 1, 2]])
