@@ -22,15 +22,15 @@ HEADER: dict[str, Any] = {"architecture": {"arch": "resnet"}, "view": {"num_fram
 
 
 class ToyNetwork(nn.Module):
-    """Linear, batch norm, linear; conv1 is the sample itself (4 numbers), res5 the hidden layer (6)."""
+    """Linear, batch norm, linear; conv1 is the sample itself (4 numbers), res5 the hidden layer."""
 
     layers = ("conv1", "res5")
-    feature_dim = 6
 
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, num_classes: int, feature_dim: int = 6) -> None:
         super().__init__()
-        self.body = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU())
-        self.fc = nn.Linear(6, num_classes)
+        self.feature_dim = feature_dim
+        self.body = nn.Sequential(nn.Linear(4, feature_dim), nn.BatchNorm1d(feature_dim), nn.ReLU())
+        self.fc = nn.Linear(feature_dim, num_classes)
 
     def initialise(self, generator: torch.Generator) -> None:
         for parameter in (self.body[0].weight, self.fc.weight):
@@ -86,14 +86,15 @@ def eval_batches(index: Index, rows: NDArray[np.int64], *, view: Mapping[str, An
 
 def read_index(*, format: str, path: Path, root: Path | None, min_rows_per_label: int,
                label_names: tuple[str, ...] | None = None) -> Index:
-    """`path` names a number of rows, e.g. 30; row 5 of '30bad' cannot be decoded."""
-    text = path.name
+    """`path` names a number of rows, e.g. 30; row 5 of '30bad' cannot be decoded. FORMAT folder has no labels."""
+    text, labelled = path.name, format != "folder"
     if not text.removesuffix("bad").isdigit():
         raise DataError(f"{path}: not a number of rows")
     num, bad = int(text.removesuffix("bad")), text.endswith("bad")
     names = [("bad" if bad and row == 5 else "row") + f"{row:04d}" for row in range(num)]
     return Index.build(paths=[name.encode() for name in names], sizes=[1] * num, root=Path(),
-                       labels=[[row % NUM_CLASSES] for row in range(num)], label_names=["a", "b", "c"])
+                       labels=[[row % NUM_CLASSES] if labelled else [] for row in range(num)],
+                       label_names=["a", "b", "c"] if labelled else [])
 
 
 def previews(index: Index, rows: Iterable[int], *, num_frames: int, height_px: int, **_: Any,
@@ -109,8 +110,13 @@ def previews(index: Index, rows: Iterable[int], *, num_frames: int, height_px: i
         yield frames
 
 
+def build_network(*, num_classes: int, arch: str, widths: Sequence[int] = (6,), **_: Any) -> ToyNetwork:
+    """Of the architectures, r2plus1d takes its last width."""
+    return ToyNetwork(num_classes, widths[-1] if arch == "r2plus1d" else 6)
+
+
 TOY = Modality(
     name="toy", read_index=read_index, train_batches=train_batches, eval_batches=eval_batches,
-    build_network=lambda *, num_classes, **_: ToyNetwork(num_classes), sample_shape=lambda view: (4,),
+    build_network=build_network, sample_shape=lambda view: (4,),
     thumbnails=lambda index, rows, **_: [np.full((8, 8, 3), 40, np.uint8) for _ in rows],
     previews=previews)

@@ -20,7 +20,7 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 # A collective that waits longer than this has lost a rank: every stage reports or saves far more often.
@@ -169,13 +169,13 @@ def all_arrived(check: Callable[[], None] = lambda: None) -> None:
     _wait_for(key, store, check)
 
 
-def _next_wait() -> tuple[str, dist.Store]:
+def _next_wait() -> tuple[str, Store]:
     """A key that is the same on all ranks and was never used before, and the store that they share."""
     _waits[0] += 1
     return f"cfvideo/wait/{_waits[0]}", dist.distributed_c10d._get_default_store()
 
 
-def _wait_for(key: str, store: dist.Store, check: Callable[[], None]) -> None:
+def _wait_for(key: str, store: Store, check: Callable[[], None]) -> None:
     while not store.check([key]):
         check()
         try:

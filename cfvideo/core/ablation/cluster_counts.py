@@ -10,6 +10,7 @@ from cfvideo.core.ablation.variants import ALL, Ablation, Base, Variant, numbere
 from cfvideo.core.config import flatten
 from cfvideo.core.datasets import cf_source
 from cfvideo.core.errors import ConfigError
+from cfvideo.core.pipeline.clusters import why_no_prototypes
 from cfvideo.core.report.layout import Axis
 
 # The paper's 400 to 6,400 are 1/8 to 2 times the 3,200 of its other video experiments.
@@ -47,10 +48,8 @@ def num_clusters(base: Base) -> Ablation:
 def baselines(base: Base) -> Ablation:
     """What ClusterFit is compared with; without labels, distillation and prototypes mean nothing (appendix D), and a
     finished N_pre trains no longer."""
-    n_pre = base.spec.n_pre
-    why_not = {"n_pre_2x": "n_pre_2x: N_PRE.WEIGHTS is a finished network" if n_pre.weights else "",
-               "distillation": base.no_distillation,
-               "prototype": "prototype: N_pre learns no labels" if n_pre.task != "labels" else ""}
+    why_not = {"n_pre_2x": "n_pre_2x: N_PRE.WEIGHTS is a finished network" if base.spec.n_pre.weights else "",
+               "distillation": base.no_distillation, "prototype": base.no_prototypes}
     wanted = [name for name, why in why_not.items() if not why]
     numbers = counts(base)
     return Ablation("Baselines", "ClusterFit above all of them on most targets; N_pre trained twice as long gains "
@@ -66,7 +65,8 @@ def labels_unsupervised_vs_per_label(base: Base) -> Ablation:
     num_labels = max(len(np.unique(labels[labels >= 0])) for labels in
                      (base.context.data.d_cf.picked_labels(seed) for seed in base.spec.seeds))
     numbers = counts(base, low=max(2, num_labels))
-    prototype = with_baselines(base.spec, "prototype")
+    # Without labels it is the clusters per label that are refused, with what they need.
+    prototype = with_baselines(base.spec, *([] if why_no_prototypes(base.context) else ["prototype"]))
     variants = [variant for method in ("unsupervised", "per_label")
                 for variant in _sweep(numbers, {"method": method}, "CLUSTER.METHOD", method, *prototype)]
     return Ablation("Unsupervised or per-label clustering", "Unsupervised clustering is better than per-label "
@@ -76,11 +76,10 @@ def labels_unsupervised_vs_per_label(base: Base) -> Ablation:
 
 def capacity(base: Base) -> Ablation:
     """N_pre as configured against one of N_cf's architecture."""
-    context, n_cf = base.context, base.spec.n_cf
-    if context.architecture("n_pre") == context.architecture("n_cf"):
+    if base.context.are_alike("n_pre", "n_cf"):
         raise ConfigError("capacity compares N_PRE as configured with an N_PRE of N_CF's architecture, but they are "
                           "the same here; give N_PRE a larger one (N_PRE.ARCH, N_PRE.BLOCKS, N_PRE.WIDTHS)")
-    own = flatten(n_cf, "N_PRE")
+    own = flatten(base.spec.n_cf, "N_PRE")
     same = [word for name in ("ARCH", "BLOCKS", "WIDTHS", "MIDPLANES") for word in
             (f"N_PRE.{name}", str(own[f"N_PRE.{name}"]))]
     numbers = counts(base)

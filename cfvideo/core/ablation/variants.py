@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cfvideo.core.datasets import DataSets
 from cfvideo.core.errors import ConfigError
+from cfvideo.core.pipeline.clusters import why_no_prototypes
 from cfvideo.core.pipeline.context import Context
 from cfvideo.core.pipeline.teaching import why_no_teacher
 from cfvideo.core.report.layout import Axis
@@ -62,6 +63,12 @@ class Base:
         """Why an ablation that would add distillation leaves it out; "" where it can have it."""
         why = why_no_teacher(self.context)
         return why and f"distillation: {why}"
+
+    @property
+    def no_prototypes(self) -> str:
+        """The same of prototypes; they mean nothing to a network that learned no labels (paper, appendix D)."""
+        why = "N_pre learns no labels" if self.spec.n_pre.task != "labels" else why_no_prototypes(self.context)
+        return why and f"prototype: {why}"
 
 
 def whole_numbers(words: Sequence[str], flag: str, *, low: int = 1) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cfvideo.core.errors import ConfigError
-from cfvideo.core.pipeline.clusters import assign_stage, cluster_stage
+from cfvideo.core.pipeline.clusters import assign_stage, cluster_stage, why_no_prototypes
 from cfvideo.core.pipeline.context import Context
 from cfvideo.core.pipeline.teaching import why_no_teacher
 from cfvideo.core.pipeline.training import (
@@ -19,7 +19,7 @@ def baseline_stages(context: Context, seed: int, n_pre: Stage, features: Stage) 
     """The stages of each of BASELINES, in the order of the paper's tables; the last of each is its network.
 
     Raises:
-        ConfigError: N_pre cannot be distilled, with the keys that keep it from it.
+        ConfigError: N_pre cannot be distilled, or D_cf has no prototypes, with what keeps it from it.
     """
     made: dict[str, list[Stage]] = {}
     wanted = context.spec.baselines
@@ -32,6 +32,8 @@ def baseline_stages(context: Context, seed: int, n_pre: Stage, features: Stage) 
     if "regression" in wanted:
         made["regression"] = [regression_stage(context, seed, features)]
     if "prototype" in wanted:
+        if why := why_no_prototypes(context):
+            raise ConfigError(f"BASELINES prototype: {why}; give it labels, or leave prototype out of BASELINES")
         kmeans = cluster_stage(context, seed, features, "prototypes", prototypes=True)
         labels = assign_stage(context, seed, features, kmeans)
         made["prototype"] = [kmeans, labels, train_cf_stage(context, seed, "prototype", [labels])]

@@ -31,6 +31,12 @@ def check_clusters(context: Context) -> None:
             _check_labels(context, seed)
 
 
+def why_no_prototypes(context: Context) -> str:
+    """What keeps D_cf from having clusters around its labels' means; "" where nothing does, or D_cf is not here yet."""
+    d_cf = context.data.d_cf
+    return "no row of D_CF has a label" if d_cf.num_rows and not len(d_cf.labels_csr()[1]) else ""
+
+
 def _check_labels(context: Context, seed: int) -> None:
     picked = context.labels("d_cf", seed)
     num_labels, spec = len(np.unique(picked[picked >= 0])), context.spec.cluster

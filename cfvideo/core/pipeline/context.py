@@ -127,6 +127,10 @@ class Context:
         """Items that must go through the network together in training: 2 where a batch norm's map is one pixel."""
         return self._shapes(name, whole=whole).fewest_items
 
+    def are_alike(self, name: str, other: str) -> bool:
+        """Whether two networks hold the same numbers, whatever their tasks, and however a file says what it holds."""
+        return self._shapes(name, whole=True).tensors == self._shapes(other, whole=True).tensors
+
     def layer_dims(self, name: str, layers: tuple[str, ...]) -> Mapping[str, int]:
         """Numbers per pooled feature of each layer; ConfigError where the network has no such layer."""
         # Features are of untouched samples, whatever the task's own views are.

@@ -27,13 +27,14 @@ Build = Callable[..., Backbone]
 @dataclass(frozen=True)
 class Shapes:
     """layers: from the input on. feature_dim: D of the last of them. head_dim: numbers that the head is given.
-    fewest_items: that a batch norm can learn from at once."""
+    fewest_items: that a batch norm can learn from at once. tensors: name and shape of all it holds, for one class."""
 
     layers: tuple[str, ...]
     feature_dim: int
     head_dim: int
     flops_of_one_class: int
     fewest_items: int
+    tensors: tuple[tuple[str, tuple[int, ...]], ...]
 
     def flops(self, num_classes: int) -> int:
         """Of one sample's forward pass: the head is one linear layer."""
@@ -55,8 +56,10 @@ def layer_dims(build: Build, where: str, architecture: Mapping[str, Any], sample
 @lru_cache(maxsize=128)
 def _shapes(build: Build, where: str, architecture: str, sample_shape: tuple[int, ...]) -> Shapes:
     network = _without_numbers(build, where, architecture)
+    module = cast(nn.Module, network)
     return Shapes(tuple(network.layers), network.feature_dim, network.fc.in_features,
-                  forward_flops(network, sample_shape), fewest_items(cast(nn.Module, network), sample_shape))
+                  forward_flops(network, sample_shape), fewest_items(module, sample_shape),
+                  tuple((name, tuple(value.shape)) for name, value in module.state_dict().items()))
 
 
 @lru_cache(maxsize=512)

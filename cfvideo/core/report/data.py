@@ -33,7 +33,8 @@ class ProbeResult:
 
     network: untrained, n_pre, n_cf, or a further one (n_pre_2x, n_cf_k400, ...).
     metrics: fractions by name; the first of METRIC_ORDER that is present is the headline.
-    num_test_rows: rows the metrics were computed on; num_invalid_rows: undecodable test rows left out of them.
+    num_test_rows: rows the metrics were computed on; num_invalid_rows, num_unlabelled_rows: test rows left
+    out of them because they could not be decoded, or were but have no label.
     strength: the inverse L2 penalty chosen on held-out training rows, None where there is none. method, layer: what the
     metrics are of; protocol: what else a reader must know to compare them. results: metrics of every method and layer.
     low_shot: layer -> rows per class -> mean, std, min and max of the mAP of SVMs from so few, over the draws;
@@ -53,6 +54,7 @@ class ProbeResult:
     results: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     low_shot: Mapping[str, Mapping[int, Mapping[str, float]]] = field(default_factory=dict)
     low_shot_on_test: bool = False
+    num_unlabelled_rows: int = 0
 
     def __post_init__(self) -> None:
         owner = f"probe of {self.network} on {self.target}, seed {self.seed}"

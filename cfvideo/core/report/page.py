@@ -28,6 +28,7 @@ from cfvideo.core.report.console import console_table
 from cfvideo.core.report.data import ProbeResult, ReportData
 from cfvideo.core.report.low_shot import low_shot_tables, warning
 from cfvideo.core.report.protocol import protocols, yardstick
+from cfvideo.core.report.unread import unread
 from cfvideo.core.report.verdict import verdict
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def _page(data: ReportData, drawn: list[ReportFigure]) -> str:
         data=data, style=Markup(style), style_hash=style_hash(style), figures=figures, verdict=verdict(data),
         protocols=protocols(data), yardstick=yardstick, score_name=score_name,
         low_shot=low_shot_tables(data), low_shot_warning=warning(data),
-        sheets=page_sheets(data.sheets, data.clusters), max_failures=MAX_FAILURES, few_seeds=FEW_SEEDS,
+        sheets=page_sheets(data.sheets, data.clusters), unread=unread(data.failures), max_failures=MAX_FAILURES,
+        few_seeds=FEW_SEEDS,
         numbers=report_numbers, text=report_text)
 
 
@@ -123,13 +125,14 @@ def table_csv(data: ReportData) -> str:
     """
     visible = report_text.visible
     rows = [[visible(probe.target), visible(probe.network), probe.seed, visible(method), visible(layer),
-             visible(metric), repr(float(value)), probe.num_test_rows, probe.num_invalid_rows, int(headline),
+             visible(metric), repr(float(value)), probe.num_test_rows, probe.num_invalid_rows,
+             probe.num_unlabelled_rows, int(headline),
              repr(probe.strength) if headline and probe.strength is not None else ""]
             for target in report_numbers.targets(data) for network in report_numbers.networks(data)
             for probe in report_numbers.probes_of(data, network, target)
             for method, layer, figures, headline in _lines_of(probe) for metric, value in figures.items()]
     return _csv(["target", "network", "seed", "method", "layer", "metric", "value", "num_test_rows", "num_invalid_rows",
-                 "headline", "strength"], rows)
+                 "num_unlabelled_rows", "headline", "strength"], rows)
 
 
 def _lines_of(probe: ProbeResult) -> Iterator[tuple[str, str, Mapping[str, float], bool]]:

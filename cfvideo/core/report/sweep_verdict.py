@@ -49,16 +49,16 @@ def _untrained(data: ReportData, target: str) -> list[str]:
 
 
 def resolution(data: ReportData, target: str) -> list[str]:
-    """What a test set of this size can tell apart; undecodable rows that the accuracies leave out."""
+    """What a test set of this size can tell apart, and which rows the accuracies leave out."""
     probes = [probe for probe in data.probes if probe.target == target]
-    rows, invalid = min(p.num_test_rows for p in probes), max(p.num_invalid_rows for p in probes)
-    metric = numbers.metrics(data, target)[0]
+    rows, metric = min(probe.num_test_rows for probe in probes), numbers.metrics(data, target)[0]
+    left_out = {"undecodable test rows": max(probe.num_invalid_rows for probe in probes),
+                "test rows without a label": max(probe.num_unlabelled_rows for probe in probes)}
     sentences = []
     before = numbers.summarise(data, BASELINE, target) or numbers.summarise(data, probes[0].network, target)
     if metric in numbers.ROW_SHARES and before is not None and rows > 0:
         error = sqrt(before.mean * (1 - before.mean) / rows)
         sentences.append(f"With {rows} test rows, one standard error of a single accuracy is about "
                          f"{percent(error)} points.")
-    if invalid:
-        sentences.append(f"{invalid} undecodable test rows are left out of the accuracies.")
+    sentences += [f"{count} {which} are left out of the accuracies." for which, count in left_out.items() if count]
     return sentences

@@ -41,8 +41,8 @@ def run_probe(work: Workspace, *, train: Index, test: Index, yardsticks: Mapping
     protocol: what the facts say beside the figures. The facts are those of the first yardstick on the layer that its
     held-out training rows prefer; `results` has every yardstick and layer.
     """
-    learned, scored = (labelled_samples(work.inputs[split].folder, index, work.scratch / split)
-                       for split, index in (("train", train), ("test", test)))
+    learned, _ = labelled_samples(work.inputs["train"].folder, train, work.scratch / "train")
+    scored, num_invalid = labelled_samples(work.inputs["test"].folder, test, work.scratch / "test")
     _check(work.title, learned, scored)
     with linear_algebra_in(num_threads):
         results, found = _results(work, yardsticks, low_shot, learned, scored, test.label_names)
@@ -52,7 +52,7 @@ def run_probe(work: Workspace, *, train: Index, test: Index, yardsticks: Mapping
              "protocol": dict(protocol),
              "dims": {layer: features.shape[2] for layer, features in learned.features.items()},
              "num_train_rows": len(learned), "num_test_rows": len(scored),
-             "num_invalid_rows": test.num_rows - len(scored)}
+             "num_invalid_rows": num_invalid, "num_unlabelled_rows": test.num_rows - num_invalid - len(scored)}
     write_json(work.folder / FIGURES, facts)
     for name in (CLASSES, CONFUSIONS):
         write_json(work.folder / name, {method: tables[name] for method, tables in found.items()})

@@ -64,8 +64,8 @@ def collect(parts: Parts, cover: Cover, statuses: Mapping[str, str]) -> ReportDa
     """The report's data from finished stages, pictures apart."""
     return ReportData(
         title=cover.title, command=cover.command, config_yaml=cover.config_yaml, expectation=cover.expectation,
-        facts={**cover.facts, **cover.machine}, layout=cover.layout, probes=[_PROBES[part[0].name](*part) for part in parts
-                                                        if part[0].name in _PROBES],
+        facts={**cover.facts, **cover.machine}, layout=cover.layout,
+        probes=[_PROBES[part[0].name](*part) for part in parts if part[0].name in _PROBES],
         curves=[_curve(*part) for part in parts if part[0].name in _TRAININGS
                 and METRICS in part[1].manifest["files"]],
         clusters=_clusters(parts), failures=[line for part in parts for line in _failures(*part)],
@@ -81,7 +81,8 @@ def _probe(stage: Stage, artefact: Artefact) -> ProbeResult:
                        low_shot={layer: {int(shot): scores for shot, scores in found["shots"].items()}
                                  for layer, found in few.items()},
                        low_shot_on_test=any(found["chosen_on"] == CHOSEN_ON_TEST for found in few.values()),
-                       num_test_rows=facts["num_test_rows"], num_invalid_rows=facts["num_invalid_rows"])
+                       num_test_rows=facts["num_test_rows"], num_invalid_rows=facts["num_invalid_rows"],
+                       num_unlabelled_rows=facts.get("num_unlabelled_rows", 0))  # version 2 had none
 
 
 def _metrics(figures: Mapping[str, Any]) -> dict[str, float]:
@@ -99,7 +100,8 @@ def _finetuned(stage: Stage, artefact: Artefact) -> ProbeResult:
     facts = artefact.facts
     return ProbeResult(network=stage.about["network"], target=f"{stage.about['target']}, fine-tuned",
                        seed=stage.about["seed"], metrics=_metrics(facts), strength=None, method=FINE_TUNING,
-                       num_test_rows=facts["num_test_rows"], num_invalid_rows=facts["num_bad_rows"])
+                       num_test_rows=facts["num_test_rows"], num_invalid_rows=facts["num_bad_rows"],
+                       num_unlabelled_rows=facts["num_rows"] - facts["num_bad_rows"] - facts["num_test_rows"])
 
 
 # By kind of stage. A fine-tuned network's own training is no network of the tables.

@@ -77,8 +77,8 @@ class SynchronisedBatchNorm(nn.Module):
     def __init__(self, norm: _BatchNorm) -> None:
         super().__init__()
         self.norm = norm
-        self.register_state_dict_post_hook(_to_plain_names)
-        self.register_load_state_dict_pre_hook(_from_plain_names)
+        self.register_state_dict_post_hook(_to_plain_names)  # type: ignore[no-untyped-call]  # torch's own
+        self.register_load_state_dict_pre_hook(_from_plain_names)  # type: ignore[no-untyped-call]
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, C, ...] -> the same shape."""

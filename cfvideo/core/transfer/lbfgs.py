@@ -17,6 +17,7 @@ class _Logistic:
     """Standardise, then fit; a row counts once, shared equally among its clips and labels."""
 
     def __init__(self, features: Features, labels: LabelSets, *, strength: float, max_iterations: int) -> None:
+        from sklearn.dummy import DummyClassifier
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
 
@@ -26,7 +27,9 @@ class _Logistic:
         counts = [len(own) for own in labels for _ in range(num_clips)]
         classes = np.concatenate([own for own in labels for _ in range(num_clips)])
         weights = np.repeat([1.0 / (count * num_clips) for count in counts], counts)
-        self.model = LogisticRegression(C=strength, max_iter=max_iterations, tol=1e-4)
+        # Held-out rows may leave the fit a single class, which the dummy gives every row and a regression refuses.
+        self.model = (LogisticRegression(C=strength, max_iter=max_iterations, tol=1e-4) if len(np.unique(classes)) > 1
+                      else DummyClassifier())
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ConvergenceWarning)
             self.model.fit(self._standardised(flat)[np.repeat(np.arange(len(flat)), counts)], classes,

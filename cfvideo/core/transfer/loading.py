@@ -15,8 +15,8 @@ from cfvideo.core.transfer.samples import Features, Samples
 IN_MEMORY_BYTES = 2 << 30
 
 
-def labelled_samples(folder: Path, index: Index, scratch: Path) -> Samples:
-    """The rows that decoded and have a label, or one that a test ignores, as they are stored.
+def labelled_samples(folder: Path, index: Index, scratch: Path) -> tuple[Samples, int]:
+    """The rows that decoded and have a label, or one that a test ignores, as they are stored; how many did not decode.
 
     Large layers are laid out in order in files below `scratch`, which must outlive the samples.
 
@@ -24,10 +24,12 @@ def labelled_samples(folder: Path, index: Index, scratch: Path) -> Samples:
         IntegrityError: a shard is missing, damaged or of another index.
     """
     store = FeatureStore.open(folder, index_hash=index.content_hash)
-    rows = np.flatnonzero(_wanted(index) & np.concatenate([block.valid for block in store.blocks()]))
-    return Samples({layer: _features(store, layer, rows, scratch / f"{layer}.rows") for layer in store.layers},
-                   [index.labels_of(int(row)) for row in rows],
-                   [index.ignored_of(int(row)) for row in rows] if len(index.ignored) else ())
+    valid = np.concatenate([block.valid for block in store.blocks()])
+    rows = np.flatnonzero(_wanted(index) & valid)
+    samples = Samples({layer: _features(store, layer, rows, scratch / f"{layer}.rows") for layer in store.layers},
+                      [index.labels_of(int(row)) for row in rows],
+                      [index.ignored_of(int(row)) for row in rows] if len(index.ignored) else ())
+    return samples, int((~valid).sum())
 
 
 def _wanted(index: Index) -> NDArray[np.bool_]:

@@ -22,8 +22,6 @@ from cfvideo.core.transfer.solver import Tick, no_tick
 from cfvideo.core.transfer.svm import best_cost, in_threads, train_machine, unit_rows
 
 _NEGATIVES_PER_POSITIVE = 19
-# What one positive row leaves to choose by: nothing.
-_PLAIN_COST = 1.0
 CHOSEN_HONESTLY = "training rows of the draw"
 CHOSEN_ON_TEST = "test rows, as the public code does: not a fair estimate"
 
@@ -48,7 +46,7 @@ class LowShot:
         return len(self.shots) * self.num_draws * self.num_classes * num_layers
 
     def __call__(self, train: Samples, test: Samples, tick: Tick = no_tick) -> dict[str, dict[str, Any]]:
-        """layer -> {"chosen_on": text, "shots": {k: mean, std, min and max of mAP over the draws}}."""
+        """layer -> {"chosen_on": text, "shots": {k: mean, std (n - 1), min and max of mAP over the draws}}."""
         targets = signs(train.labels, self.num_classes)
         judged = signs(test.labels, self.num_classes, test.ignored)
         found = {}
@@ -68,8 +66,8 @@ class LowShot:
                           for draw in range(self.num_draws)])
         # One cost for all draws and classes, the best on average; honest values have one column.
         chosen = means[:, means.mean(axis=0).argmax()]
-        return {"mean": float(chosen.mean()), "std": float(chosen.std()), "min": float(chosen.min()),
-                "max": float(chosen.max())}
+        return {"mean": float(chosen.mean()), "std": float(chosen.std(ddof=1)) if len(chosen) > 1 else 0.0,
+                "min": float(chosen.min()), "max": float(chosen.max())}
 
     def _of_class(self, k: int, data: NDArray[np.float64], targets: NDArray[np.int8], held_out: NDArray[np.float64],
                   judged: NDArray[np.int8], job: tuple[int, int]) -> list[float]:
@@ -81,5 +79,4 @@ class LowShot:
         return [average_precision(train_machine(data, own, cost)(held_out), judged[:, label]) for cost in costs]
 
     def _honest_cost(self, data: NDArray[np.float64], targets: NDArray[np.int8]) -> float:
-        folds = min(self.num_folds, int((targets == 1).sum()))
-        return best_cost(data, targets, self.costs, folds)[0] if folds > 1 else _PLAIN_COST
+        return best_cost(data, targets, self.costs, min(self.num_folds, int((targets == 1).sum())))[0]

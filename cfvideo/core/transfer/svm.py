@@ -27,6 +27,8 @@ from cfvideo.core.transfer.solver import Tick, no_tick
 _CLASS_WEIGHT = {1: 2, -1: 1}
 _MAX_ITERATIONS = 2000
 _LENGTH_EPSILON = 1e-5
+# What a single row leaves to choose by: nothing.
+_PLAIN_COST = 1.0
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -69,7 +71,13 @@ def cross_validated(data: NDArray[np.float64], targets: NDArray[np.int8], cost: 
 
 def best_cost(data: NDArray[np.float64], targets: NDArray[np.int8], costs: Sequence[float], num_folds: int,
               ) -> tuple[float, float]:
-    """(cost, its cross-validated average precision) of one class; the lower cost wins a tie."""
+    """(cost, its cross-validated average precision) of one class; the lower cost wins a tie.
+
+    No more folds than rows of the commoner kind; where that leaves none to hold out, a plain cost and NaN.
+    """
+    num_folds = min(num_folds, int(max((targets == sign).sum() for sign in (1, -1))))
+    if num_folds < 2:
+        return _PLAIN_COST, float("nan")
     found = [(cross_validated(data, targets, cost, num_folds), -cost) for cost in costs]
     value, negative = max(found)
     return -negative, value
@@ -101,6 +109,8 @@ class SvmYardstick:
             data, held_out = unit_rows(features), unit_rows(test.features[layer])
             results = in_threads(partial(self._of_class, data), list(targets.T), self.num_threads, tick)
             scores = np.stack([machine(held_out) for machine, _, _ in results], axis=1)
+            # What has no row has no machine, and 0 would beat every trained one that says no.
+            scores[:, ~(targets == 1).any(axis=0)] = -np.inf
             costs = [cost for _, cost, _ in results]
             found[layer] = measured(
                 scores, test, self.num_classes, setting={"cost": float(np.median(costs))},

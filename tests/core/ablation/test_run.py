@@ -11,8 +11,9 @@ import pytest
 
 from cfvideo.core.ablation import ABLATIONS, Request, ablate
 from cfvideo.core.errors import ConfigError, DataError
+from cfvideo.core.network_file import write_network
 from tests.core.test_cli import CONFIG
-from tests.toy_modality import TOY
+from tests.toy_modality import HEADER, TOY, ToyNetwork
 
 pytest.importorskip("faiss", reason="k-means searches with FAISS: pip install faiss-cpu")
 
@@ -73,6 +74,12 @@ def test_num_labels_keeps_the_number_of_videos_and_d_cf(tmp_path: Path, capsys: 
     assert len({re.search(r'"index": "(\w+)"', text)[1] for text in facts}) == 1  # type: ignore[index]
 
 
+def test_a_distillation_that_is_left_out_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for asked, said in (("[distillation, prototype]", True), ("[prototype]", False)):
+        go(tmp_path, "num_labels", "BASELINES", asked, values="2 all", dry_run=True)
+        assert ("Left out: distillation: it learns the labels of D_cf" in capsys.readouterr().out) is said
+
+
 def test_label_nature(tmp_path: Path) -> None:
     lists = (tmp_path / "Verbs.txt", tmp_path / "some nouns.txt")
     for file, names in zip(lists, ("a\nb\n", "c\nb\n"), strict=True):
@@ -92,6 +99,19 @@ def test_label_noise_compares_each_n_cf_with_its_own_n_pre(tmp_path: Path) -> No
 def test_capacity(tmp_path: Path) -> None:
     assert networks(go(tmp_path, "capacity", "N_PRE.WIDTHS", "[8, 8, 8, 8]", values="3")) == {
         "untrained", "n_pre_configured", "n_pre_equal", "n_cf_configured", "n_cf_equal"}
+
+
+def test_capacity_knows_equal_networks_by_what_they_hold(tmp_path: Path) -> None:
+    """Neither a pretext task nor the words of a file make a network larger."""
+    for larger in (("MODALITY", "image", "N_PRE.TASK", "rotnet"), ("N_PRE.WEIGHTS", str(finished(tmp_path)))):
+        with pytest.raises(ConfigError, match="N_PRE a larger one"):
+            go(tmp_path, "capacity", *larger, values="3", dry_run=True)
+
+
+def finished(folder: Path) -> Path:
+    """An N_pre from elsewhere: what its file says of it is less than a config would."""
+    write_network(folder / "w.safetensors", ToyNetwork(3).state_dict(), num_classes=3, **HEADER)
+    return folder / "w.safetensors"
 
 
 def test_layers_for_several_k(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,6 +156,19 @@ def test_a_finished_n_pre_and_one_without_labels_have_fewer_baselines(tmp_path: 
     go(tmp_path, "capacity", "N_PRE.WEIGHTS", str(weights), "N_CF.WIDTHS", "[8, 8, 8, 8]", values="3", dry_run=True)
     go(tmp_path, "label_noise", "MODALITY", "image", "N_PRE.TASK", "rotnet", "MORE_N_PRE.B.SOLVER.BATCH_SIZE", "16",
        values="0 50", clusters="3", dry_run=True)
+
+
+def test_unlabelled_videos_to_cluster_have_no_prototypes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The ablation says that it leaves them out; who asks for them is told before anything is trained."""
+    unlabelled = ("D_CF.PATH", "'50'", "D_CF.FORMAT", "folder")
+    go(tmp_path, "baselines", *unlabelled, values="3 5", dry_run=True)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "prototype: no row of D_CF has a label" in said
+    assert "BASELINES [n_pre_2x]" in said
+    with pytest.raises(ConfigError, match="BASELINES prototype: no row of D_CF has a label; give it labels, or leave"):
+        go(tmp_path, "num_clusters", *unlabelled, "BASELINES", "[prototype]", values="3")
+    with pytest.raises(ConfigError, match="CLUSTER.METHOD: per_label needs labels"):
+        go(tmp_path, "labels_unsupervised_vs_per_label", *unlabelled, values="3")
 
 
 def test_multi_task(tmp_path: Path) -> None:
@@ -198,7 +231,12 @@ def test_it_goes_on_where_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "train_cf seed 0: n_cf, k3: re-used" in said
     assert "train_cf seed 0: n_cf, k5: running" in said
     assert both[("n_cf_k3", 0)] == first[("n_cf", 0)]
-    assert "sweep_1.png" in {path.name for path in (tmp_path / "out/ablations/num_clusters").iterdir()}
+    folder = tmp_path / "out/ablations/num_clusters"
+    assert "sweep_1.png" in {path.name for path in folder.iterdir()}
+    # Nothing of the page before lies beside the one now, and what is not of a page stays.
+    (folder / "notes.txt").touch()
+    go(tmp_path, "num_clusters", values="3")
+    assert {"sweep_1.png", "notes.txt"} & {path.name for path in folder.iterdir()} == {"notes.txt"}
 
 
 def test_two_ablations_of_the_same_stages_have_a_page_each(tmp_path: Path) -> None:

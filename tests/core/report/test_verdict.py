@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rich.console import Console
 
 from cfvideo.core.report.console import console_table
@@ -82,6 +84,9 @@ def test_the_test_sets_resolution() -> None:
 def test_undecodable_test_rows_are_said() -> None:
     results = [ProbeResult(name, "t", 0, {"top1": 0.5}, 90, 10, 1.0) for name in ("n_pre", "n_cf")]
     assert "10 undecodable test rows are left out" in sentences(*results)
+    unlabelled = [replace(one, num_invalid_rows=0, num_unlabelled_rows=7) for one in results]
+    assert "7 test rows without a label are left out" in sentences(*unlabelled)
+    assert "undecodable" not in sentences(*unlabelled)
 
 
 def test_missing_parts() -> None:

@@ -50,6 +50,15 @@ def test_separable_classes_are_learned_and_shuffled_ones_are_not(solver: Solver)
     assert judge(solver, replace(train, labels=shuffled), test)["res5"].tally.hit_share(1) < 0.6
 
 
+@pytest.mark.parametrize("labels", [[[0], [1]], [[0, 1], [0], [0]], [[0], [0, 1], [0]],
+                                    [[0], [0], [0, 1]]])
+def test_the_holdout_may_leave_a_single_class(solver: Solver, labels: list[list[int]]) -> None:
+    """Two rows of two classes; or a second class that one row has beside the first."""
+    outcome = judge(solver, relabelled(blobs(len(labels), 0), labels), blobs(30, 1))["res5"]
+    assert outcome.tally.num_rows == 30
+    assert 2 not in {guess for _, guess in outcome.tally.confusion}
+
+
 def test_test_rows_choose_nothing(solver: Solver) -> None:
     train, test = blobs(120, 0, distance=1.5), blobs(100, 1, distance=1.5)
     flipped = relabelled(test, [[(label[0] + 1) % NUM_CLASSES] for label in test.labels])

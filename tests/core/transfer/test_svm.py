@@ -52,6 +52,25 @@ def test_each_class_is_the_plain_loop() -> None:
     assert np.isnan(outcome.integral[4])
 
 
+def test_a_class_of_no_training_row_is_never_guessed() -> None:
+    """Class 0 of a list that counts from 1: nothing else changes."""
+    train, test = (blobs(60, seed, distance=1.5) for seed in (0, 1))
+    shifted = [relabelled(one, [[int(own[0]) + 1] for own in one.labels]) for one in (train, test)]
+    plain, moved = (SvmYardstick(num_classes=num, costs=(1.0,), num_folds=3, num_threads=1)(*given)["res5"]
+                    for num, given in ((3, (train, test)), (4, shifted)))
+    assert 0.5 < plain.tally.hit_share(1) < 1
+    assert moved.tally.confusion == {(true + 1, guess + 1): rows
+                                     for (true, guess), rows in plain.tally.confusion.items()}
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [0, 1, 1], [0, 0, 1, 2]])
+def test_fewer_rows_than_folds(labels: list[int]) -> None:
+    train = relabelled(blobs(len(labels), 0), [[label] for label in labels])
+    for costs in ((1.0,), (10.0, 100.0)):
+        outcome = SvmYardstick(num_classes=3, costs=costs, num_folds=5, num_threads=1)(train, blobs(9, 1))["res5"]
+        assert (set(outcome.more["costs"]) <= {*costs, 1.0}, outcome.tally.num_rows) == (True, 9)
+
+
 def test_threads_change_nothing() -> None:
     train, test = _scene(60, 0), _scene(50, 1)
     one, three = (SvmYardstick(num_classes=5, costs=COSTS, num_folds=3, num_threads=num)(train, test)["res5"]
@@ -93,6 +112,14 @@ def test_more_shots_help_and_the_result_says_what_chose_the_cost() -> None:
     for result in (honest, public):
         assert result["shots"]["8"]["mean"] > result["shots"]["1"]["mean"]
         assert result["shots"]["1"]["min"] < result["shots"]["1"]["mean"] < result["shots"]["1"]["max"]
+
+
+def test_the_spread_over_draws_is_a_samples() -> None:
+    """Of two draws it is their distance over the root of two; of one there is none."""
+    train, test = _scene(120, 0), _scene(60, 1)
+    two, one = (_low_shot(False, num_draws=num, shots=(2,))(train, test)["res5"]["shots"]["2"] for num in (2, 1))
+    assert two["std"] == pytest.approx((two["max"] - two["min"]) / 2 ** 0.5)
+    assert (one["std"], one["min"]) == (0.0, one["max"])
 
 
 def test_honest_costs_do_not_depend_on_test_labels(monkeypatch: pytest.MonkeyPatch) -> None:
