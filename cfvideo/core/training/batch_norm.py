@@ -8,6 +8,8 @@ state but the network's own.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
@@ -65,7 +67,8 @@ class RunningStatistics:
 
 
 class SynchronisedBatchNorm(nn.Module):
-    """Batch norm over the items of all processes; the same parameters and buffers as the norm that it replaces.
+    """Batch norm over the items of all processes; the same parameters and buffers as the norm that it replaces, and
+    under the same names in state dicts: a run goes on with a number of processes for which nothing is wrapped.
 
     torch's SyncBatchNorm refuses CPUs; this one runs on both. All processes must call it equally often, forward and
     backward; one without an item does so with a batch of 0.
@@ -74,6 +77,8 @@ class SynchronisedBatchNorm(nn.Module):
     def __init__(self, norm: _BatchNorm) -> None:
         super().__init__()
         self.norm = norm
+        self.register_state_dict_post_hook(_to_plain_names)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(_from_plain_names)  # type: ignore[no-untyped-call]
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, C, ...] -> the same shape."""
@@ -101,6 +106,16 @@ class SynchronisedBatchNorm(nn.Module):
             norm.running_var.lerp_(variance, momentum)
 
 
+def _to_plain_names(_wrapper: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    for name in [name for name in state if name.startswith(f"{prefix}norm.")]:
+        state[prefix + name.removeprefix(f"{prefix}norm.")] = state.pop(name)
+
+
+def _from_plain_names(_wrapper: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    for name in [name for name in state if name.startswith(prefix)]:
+        state[f"{prefix}norm.{name.removeprefix(prefix)}"] = state.pop(name)
+
+
 def _differentiable_sum(value: Tensor) -> Tensor:
     if current().size == 1:
         return value
@@ -122,7 +137,7 @@ def is_synchronised(network: nn.Module) -> bool:
 
 
 def unsynchronised(network: nn.Module) -> None:
-    """Undo `synchronised`: state-dict names are again those of the plain network."""
+    """Undo `synchronised`."""
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, SynchronisedBatchNorm):

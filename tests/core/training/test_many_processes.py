@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,7 @@ RUNS: dict[str, dict[str, object]] = {
     "sync": {"sync": True},
     "sync_bad": {"sync": True, "bad": MANY_BAD},
     "sync_empty": {"sync": True, "bad": (3, 17, 30), "batch_size": 2, "max_samples": 25, "base_lr": 0.02},
+    "sync_resumed": {"sync": True, "schedule": "constant", "max_samples": 60},
 }
 # Changes of N_PRE.SOLVER whose fingerprints are compared.
 CUTS: tuple[dict[str, object], ...] = ({}, {"MICRO_BATCH_SIZE": 12}, {"MICRO_BATCH_SIZE": 8}, {"SYNC_BATCH_NORM": True},
@@ -62,9 +65,9 @@ with joined() as ranks:
 """
 
 
-def made(name: str, folder: Path, ranks: Ranks) -> Trainer:
+def made(name: str, folder: Path, ranks: Ranks, **changes: object) -> Trainer:
     """One of RUNS."""
-    values = dict(RUNS[name])
+    values = {**RUNS[name], **changes}
     sync, bad = values.pop("sync", False), frozenset(values.pop("bad", ()))
     net = network()
     if sync and ranks.size > 1:
@@ -111,6 +114,7 @@ def _real() -> dict[str, tuple[torch.nn.Module, tuple[int, ...]]]:
 def several(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path, list[str]]:
     """All RUNS by two and by three processes: their number, their folder, what each said."""
     folder = tmp_path_factory.mktemp("several")
+    _alone("sync_resumed", folder / "sync_resumed", max_samples=24)
     done = launch(PROGRAM, request.param, str(folder))
     assert [one.returncode for one in done] == [0] * request.param, done[0].stderr + done[-1].stderr
     return request.param, folder, [one.stdout for one in done]
@@ -124,8 +128,8 @@ def _state(size: int, folder: Path) -> dict[str, torch.Tensor]:
     return states[0]
 
 
-def _alone(name: str, folder: Path) -> dict[str, torch.Tensor]:
-    one = made(name, folder, Ranks())
+def _alone(name: str, folder: Path, **changes: object) -> dict[str, torch.Tensor]:
+    one = made(name, folder, Ranks(), **changes)
     train(one)
     return one.network.state_dict()
 
@@ -167,6 +171,19 @@ def test_synchronised_batch_norm_is_batch_norm_over_all_processes(several: tuple
         valid = _valid(name, size)
         assert any(0 in shares and sum(shares) > 1 for shares in valid) or (name, size) == ("sync_empty", 2)
         assert any(sum(shares) < 2 for shares in valid)
+
+
+def test_a_run_with_synchronised_batch_norm_goes_on_with_several_processes_and_with_one_again(
+        several: tuple[int, Path, list[str]], tmp_path: Path) -> None:
+    """One process to sample 24, several to 60, one to 96; a network that began anew at 60 would be another."""
+    size, folder, _ = several
+    undisturbed = _alone("sync_resumed", tmp_path / "undisturbed", max_samples=96)
+    again = tmp_path / "again"
+    shutil.copytree(folder / "sync_resumed", again)
+    _close(_alone("sync_resumed", again, max_samples=96), undisturbed)
+    metrics = [json.loads(line)["samples"] for line in (again / "metrics.jsonl").read_text().splitlines()]
+    assert metrics == sorted(set(metrics)) == list(range(12, 97, 12))
+    _close(_alone("sync_resumed", tmp_path / "undisturbed_60"), _state(size, folder / "sync_resumed"))
 
 
 def test_batch_norm_of_each_process_by_itself_is_another_network(several: tuple[int, Path, list[str]], tmp_path: Path,
