@@ -20,13 +20,13 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 # A collective that waits longer than this has lost a rank: every stage reports or saves far more often.
 COLLECTIVE_TIMEOUT = timedelta(minutes=10)
-# Waiting for work that only the first rank does (a probe, a report) may take long; a dead first rank takes its
-# store along, or torchrun ends the rest, so nobody waits for ever.
+# Waiting for work that only the first rank does (a probe, a report), or for a slower rank's pass over all rows, may
+# take long; a dead first rank takes its store along, or torchrun ends the rest, so nobody waits for ever.
 _WAIT_STEP = timedelta(seconds=2)
 
 
@@ -149,13 +149,33 @@ def first_only(check: Callable[[], None] = lambda: None) -> Iterator[bool]:
     if current().size == 1:
         yield True
         return
-    _waits[0] += 1
-    key, store = f"cfvideo/first_only/{_waits[0]}", dist.distributed_c10d._get_default_store()
+    key, store = _next_wait()
     if current().is_first:
         yield True
         store.set(key, "done")
         return
     yield False
+    _wait_for(key, store, check)
+
+
+def all_arrived(check: Callable[[], None] = lambda: None) -> None:
+    """Wait until every rank has come here, however long it takes: what long work of different speed ends with, before
+    a collective, whose patience is short. `check` is called while waiting; it may raise."""
+    if current().size == 1:
+        return
+    key, store = _next_wait()
+    if store.add(f"{key}/arrived", 1) == current().size:
+        store.set(key, "done")
+    _wait_for(key, store, check)
+
+
+def _next_wait() -> tuple[str, Store]:
+    """A key that is the same on all ranks and was never used before, and the store that they share."""
+    _waits[0] += 1
+    return f"cfvideo/wait/{_waits[0]}", dist.distributed_c10d._get_default_store()
+
+
+def _wait_for(key: str, store: Store, check: Callable[[], None]) -> None:
     while not store.check([key]):
         check()
         try:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cfvideo.core.clustering.model import CPU, KMeansModel
 from cfvideo.core.clustering.prepare import mean_of_views
 from cfvideo.core.clustering.sampling import over_ranks
+from cfvideo.core.distributed import all_arrived
 from cfvideo.core.errors import IntegrityError
 from cfvideo.core.features import FeatureBlock
 from cfvideo.core.tensors import load_tensors, save_tensors
@@ -73,7 +74,7 @@ def assign(blocks: Iterable[FeatureBlock], model: KMeansModel, *, known_labels: 
         known_labels: int32 [N], -1 for none; a per-label model looks at them, and gives rows without one no cluster.
         index_hash: of the index whose rows these are.
         device: where products are computed; the result does not depend on it.
-        progress: told the number of rows after each block.
+        progress: told the number of rows after each block, and 0 while it waits for other processes; may raise.
     """
     labels, distances = [np.zeros(0, np.int32)], [np.zeros(0, np.float32)]
     for block in blocks:
@@ -84,6 +85,7 @@ def assign(blocks: Iterable[FeatureBlock], model: KMeansModel, *, known_labels: 
         labels.append(ids)
         distances.append(squared)
         progress(len(ids))
+    all_arrived(lambda: progress(0))
     raw = over_ranks(np.concatenate(labels))
     used = np.unique(raw[raw != NO_LABEL]).astype(np.int32)
     compact = np.full(len(model.centroids) + 1, NO_LABEL, np.int32)

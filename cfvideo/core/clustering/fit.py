@@ -29,8 +29,8 @@ class Phase:
 class Hooks:
     """What happens beside the arithmetic.
 
-    save: keep this state, on all ranks or on one. searched: told the number of rows after each block. stepped: told
-    the state after each iteration.
+    save: keep this state, on all ranks or on one. searched: told the number of rows after each block,
+    and 0 while others still search. stepped: told the state after each iteration.
     """
 
     save: Callable[[FitState], None] = lambda state: None

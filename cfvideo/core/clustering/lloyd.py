@@ -22,7 +22,7 @@ from cfvideo.core.clustering.bounds import NO_ID, Rows, tiles
 from cfvideo.core.clustering.exact import UNIT, Centroids, Points, joined_limbs
 from cfvideo.core.clustering.points import PointSet
 from cfvideo.core.clustering.search import Search, block_rows
-from cfvideo.core.distributed import sum_over_ranks
+from cfvideo.core.distributed import all_arrived, sum_over_ranks
 
 # How far the halves of a split cluster move apart, relative to the centroid (FAISS: 1/1024).
 _SPLIT = np.float32(1.0 / 1024.0)
@@ -48,7 +48,7 @@ class Lloyd:
         groups: int32 [K], ascending: the group of each centroid; rows are compared with their own group's alone.
         spherical: centroids are scaled to length 1.
         device: where products are computed.
-        progress: told how many rows were searched, after each block.
+        progress: told how many rows were searched, after each block, and 0 while other ranks still search; may raise.
     """
 
     def __init__(self, points: PointSet, *, groups: NDArray[np.int32], spherical: bool, device: torch.device,
@@ -100,6 +100,7 @@ class Lloyd:
     def step(self, centroids: Centroids) -> Step:
         """One iteration from `centroids`; every rank gets the same result."""
         moved = np.array([self.search(centroids)])
+        all_arrived(lambda: self.progress(0))
         sums, counts = self._sums.cpu().numpy().copy(), self._counts.copy()
         sum_over_ranks(sums, counts, moved)
         totals = sums * UNIT

@@ -17,6 +17,35 @@ PROGRAM = """
 import runpy
 runpy.run_module("tests.core.clustering.stage_runs", run_name="__main__")
 """
+UNEVEN = """
+import time
+from datetime import timedelta
+import numpy as np
+import torch.distributed as dist
+from cfvideo.core import distributed as d
+from cfvideo.core.clustering.lloyd import Lloyd
+from cfvideo.core.clustering.model import CPU, KMeansModel
+from cfvideo.core.clustering.points import in_memory
+from cfvideo.core.clustering.prepare import Preparation
+from cfvideo.core.features import FeatureBlock
+from cfvideo.core.pseudo_labels import assign
+
+d._WAIT_STEP = timedelta(seconds=0.1)
+rows, centroids = np.array([[0, 1], [4, 5]], np.float16), np.array([[0, 0], [5, 5]], np.float32)
+with d.joined() as ranks:
+    def progress(num):
+        told.append(num)
+        time.sleep(3 * ranks.rank * bool(num))
+
+    own, told = rows[ranks.rank:ranks.rank + 1], []
+    lloyd = Lloyd(in_memory(own), groups=np.zeros(2, np.int32), spherical=False, device=CPU, progress=progress)
+    d.any_rank(False)
+    dist.distributed_c10d._set_pg_timeout(timedelta(seconds=1), dist.group.WORLD)
+    found = lloyd.step(centroids)
+    labels = assign([FeatureBlock(ranks.rank, own, np.array([True]))], KMeansModel(centroids, Preparation(False)),
+                    known_labels=np.zeros(2, np.int32), index_hash="", progress=progress)
+    print(found.centroids.tolist(), labels.labels.tolist(), sum(told), 0 in told or ranks.rank == 1)
+"""
 KEYS = {"num_restarts": 2, "sample_share": 0.6, "final_iterations": 2, "num_iterations": 3, "pca_dim": 4}
 PER_LABEL = {"method": "per_label"}
 
@@ -68,3 +97,10 @@ def test_a_killed_rank_is_started_again_by_torchrun(tmp_path: Path) -> None:
     assert running.returncode == 0, err
     assert once.exists()
     assert out.strip() == wanted
+
+
+def test_a_pass_over_the_rows_may_take_one_process_longer_than_a_collective_waits() -> None:
+    """Three seconds longer with collectives that wait for one; whoever waits looks for signals meanwhile."""
+    done = launch(UNEVEN, 2)
+    assert [one.returncode for one in done] == [0, 0], done[0].stderr + done[1].stderr
+    assert [one.stdout for one in done] == ["[[0.0, 1.0], [4.0, 5.0]] [0, 1] 2 True\n"] * 2
