@@ -41,7 +41,7 @@ def protocol(spec: ProbeSpec) -> dict[str, Any]:
     """What a reader must know to compare the figures of the first yardstick with others'."""
     # Whatever CLIP_SCORES says, only a linear classifier has probabilities to average.
     said: dict[str, Any] = {"num_clips": spec.num_clips, "averaged_over_clips": "features"}
-    if spec.methods[0] == "linear":
+    if spec.methods[:1] == ("linear",):
         said |= {"solver": spec.solver, "averaged_over_clips": spec.clip_scores}
         if spec.solver == "sgd":
             own = dataclasses.asdict(spec.sgd)
