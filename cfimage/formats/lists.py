@@ -3,43 +3,35 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from pathlib import Path
 
 from cfvideo.core.errors import DataError
 from cfvideo.core.file_names import printable
 from cfvideo.core.formats.list_files import Where, lines_of, text_of
-from cfvideo.core.formats.lists import path_and_rest
+from cfvideo.core.formats.lists import path_and_rest, read_path_name
 from cfvideo.core.formats.source import NamedLabels, Names, NumberedLabels, Source, is_number, names_in
 from cfvideo.core.index import Index
 from cfvideo.core.index_columns import ids_of
 
-_SEPARATORS = re.compile(rb"[ \t]*,[ \t]*|[ \t]+")
 # ImageNet's localisation challenge (LOC_val_solution.csv): names without extension; classes with boxes behind them.
 _SOLUTION_HEADER = b"ImageId,PredictionString"
 _CATEGORIES = "categories_places365.txt"
 
 
-def read_path_name(source: Source) -> Index:
-    """`path class` or `path,class`: the map of a flat folder (ImageNet's validation images), by class names.
-
-    The solution file of ImageNet's localisation challenge is read too: its images are `{ImageId}.JPEG`.
-    """
-    labels, rows, is_solution = NamedLabels(source.label_names), source.rows(), None
-    for where, line in lines_of(source.path):
-        if is_solution is None:
-            is_solution = line == _SOLUTION_HEADER
-            if is_solution:
-                continue
-        path, name = _of_solution(line) if is_solution else path_and_rest(line, source.kind, separators=_SEPARATORS)
+def read_path_name_or_solution(source: Source) -> Index:
+    """`path class`, or the solution file of ImageNet's localisation challenge, whose images are `{ImageId}.JPEG`."""
+    first = next((line for _, line in lines_of(source.path)), b"")
+    if first != _SOLUTION_HEADER:
+        return read_path_name(source)
+    labels, rows = NamedLabels(source.label_names), source.rows()
+    for where, line in islice(lines_of(source.path), 1, None):
+        image, _, classes = line.partition(b",")
+        name, *_ = classes.split() or [b""]
         if not name:
-            raise DataError(f"{where}: the class is missing: {printable(line)!r}; expected 'path class'")
-        rows.add(where, path, [labels.id_of(where, text_of(where, name))])
+            raise DataError(f"{where}: the class is missing: {printable(line)!r}; expected 'image,class box'")
+        rows.add(where, image + b".JPEG", [labels.id_of(where, text_of(where, name))])
     return rows.index(labels.names(), new_ids=labels.new_ids())
-
-
-def _of_solution(line: bytes) -> tuple[bytes, bytes]:
-    image, _, classes = line.partition(b",")
-    return image + b".JPEG", b"".join(classes.split()[:1])
 
 
 def read_path_labels(source: Source) -> Index:

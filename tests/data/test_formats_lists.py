@@ -30,6 +30,25 @@ def test_path_label_in_which_only_the_last_separator_counts(tmp_path: Path) -> N
     assert labels_of(index) == [[1], [0], [1]]
 
 
+def test_path_name(tmp_path: Path) -> None:
+    """What most people's CSV files are: names with blanks and commas in paths, CRLF, quoting aside."""
+    content = b"surf & sand/vid 0.mp4,surf\r\na, b.mp4, riding a bike\r\nc.mp4 surf\r\n"
+    index = read_index(format="path_name", path=write_list(tmp_path, content))
+    assert names_of(index) == ["surf & sand/vid 0.mp4", "a, b.mp4", "c.mp4"]
+    assert (index.label_names, labels_of(index)) == (("riding a bike", "surf"), [[1], [0], [1]])
+
+
+@pytest.mark.parametrize(("format", "content", "message"), [
+    ("path_name", b"path,label\na.mp4,surf\n", r":1: the class is missing: 'path,label'; .* a header is no row: del"),
+    ("path_label", b"path,label\na.mp4,surf\n", r":1: the label is missing, .* a header is no row: delete it"),
+    ("path_label", b"a.mp4,surf\n", r":1: the label is missing, .* labels by name are FORMAT path_name"),
+    ("path_label", b"a.mp4 surf\n", r":1: label 'surf' is not a whole number .* by its name is FORMAT path_name")])
+def test_headers_and_names_in_place_of_numbers_are_told_the_way_out(tmp_path: Path, format: str, content: bytes,
+                                                                    message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_index(format=format, path=write_list(tmp_path, content))
+
+
 def test_path_label_without_labels(tmp_path: Path) -> None:
     index = read_index(format="path_label", path=write_list(tmp_path, b"a b.mp4\nc.mp4\n"))
     assert (names_of(index), labels_of(index), index.label_names) == (["a b.mp4", "c.mp4"], [[], []], ())

@@ -7,13 +7,15 @@ from typing import NamedTuple
 
 from cfvideo.core.errors import DataError
 from cfvideo.core.file_names import printable
-from cfvideo.core.formats.list_files import Where, lines_of
+from cfvideo.core.formats.list_files import Where, lines_of, text_of
 from cfvideo.core.formats.media_kind import MediaKind
-from cfvideo.core.formats.source import NumberedLabels, Source, is_number
+from cfvideo.core.formats.source import NamedLabels, NumberedLabels, Source, is_number
 from cfvideo.core.index import Index
 
 _NUMBER_BEHIND_COMMA = re.compile(rb",[ \t]*-?\d+$")
 BLANKS = re.compile(rb"[ \t]+")
+_BLANKS_OR_COMMA = re.compile(rb"[ \t]*,[ \t]*|[ \t]+")
+HEADERS = "; a header is no row: delete it"
 
 
 class _Form(NamedTuple):
@@ -45,7 +47,8 @@ def _path_and_label(where: Where, line: bytes, form: _Form, kind: MediaKind) -> 
         return line, None
     if not has_label or not form.labelled:
         raise DataError(f"{where}: the label is missing, here or in the first line: {printable(line)!r}; expected "
-                        "'path label' or 'path,label' in every line, or paths alone in every line")
+                        f"'path label' or 'path,label' in every line, or paths alone in every line; labels by name are "
+                        f"FORMAT path_name{HEADERS}")
     before, *middle = (part.strip() for part in path.rsplit(form.separator, 1))
     has_number = bool(middle) and is_number(middle[0]) and kind.has_name(before)
     if has_number and kind.frames_bytes is not None:
@@ -54,6 +57,19 @@ def _path_and_label(where: Where, line: bytes, form: _Form, kind: MediaKind) -> 
         raise DataError(f"{where}: several labels: {printable(line)!r}; this format takes one label per {kind.noun}, "
                         "others take several")
     return path, label[0]
+
+
+def read_path_name(source: Source) -> Index:
+    """`path class` or `path,class`: labels by name, which may hold blanks (many a CSV; the map of ImageNet's flat
+    validation folder)."""
+    labels, rows = NamedLabels(source.label_names), source.rows()
+    for where, line in lines_of(source.path):
+        path, name = path_and_rest(line, source.kind, separators=_BLANKS_OR_COMMA)
+        if not name:
+            raise DataError(f"{where}: the class is missing: {printable(line)!r}; expected 'path class' or 'path,class'"
+                            f"{HEADERS}")
+        rows.add(where, path, [labels.id_of(where, text_of(where, name))])
+    return rows.index(labels.names(), new_ids=labels.new_ids())
 
 
 def path_and_rest(line: bytes, kind: MediaKind, *, separators: re.Pattern[bytes] = BLANKS) -> tuple[bytes, bytes]:

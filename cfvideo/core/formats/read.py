@@ -8,7 +8,7 @@ from pathlib import Path
 from cfvideo.core.errors import DataError
 from cfvideo.core.formats.folders import read_folder
 from cfvideo.core.formats.index_file import read_index_file
-from cfvideo.core.formats.lists import read_path_label
+from cfvideo.core.formats.lists import read_path_label, read_path_name
 from cfvideo.core.formats.media_kind import MediaKind
 from cfvideo.core.formats.source import Names, Source
 from cfvideo.core.formats.tar_shards import read_tar
@@ -19,6 +19,7 @@ from cfvideo.core.index_builder import Progress, no_progress, without_rare_label
 Formats = Mapping[str, Callable[[Source], Index]]
 ANY_KIND: Formats = {
     "path_label": read_path_label,
+    "path_name": read_path_name,
     "folder": read_folder,
     "weak_labels": read_weak_labels,
     "tar": read_tar,

@@ -52,7 +52,8 @@ class NumberedLabels:
         """Raises DataError for what is not a whole number in the label space."""
         label = int(text) if is_number(text) else -1
         if not 0 <= label < self._limit:
-            raise DataError(f"{where}: label {printable(text)!r} is not a whole number in [0, {self._limit})")
+            raise DataError(f"{where}: label {printable(text)!r} is not a whole number in [0, {self._limit}); "
+                            "one label a line by its name is FORMAT path_name")
         self._largest = max(self._largest, label)
         return label
 

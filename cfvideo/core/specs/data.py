@@ -9,8 +9,8 @@ from cfvideo.core.specs.probe import METHODS
 
 # Of videos, of images, of both; each modality refuses what is not its own.
 FORMATS = ("kinetics", "kinetics_csv", "sports1m", "sthsth_v1", "sthsth_v2", "mmaction2", "mmaction2_offset",
-           "imagenet", "path_name", "path_labels", "places365", "inaturalist", "voc",
-           "path_label", "folder", "weak_labels", "tar", "index")
+           "imagenet", "path_labels", "places365", "inaturalist", "voc",
+           "path_label", "path_name", "folder", "weak_labels", "tar", "index")
 # TEST_FORMAT's word for FORMAT.
 SAME = "same"
 
