@@ -200,6 +200,15 @@ def test_a_target_may_be_judged_in_its_own_way(tmp_path: Path) -> None:
     assert [stage.fingerprint for stage in as_everywhere] == [stage.fingerprint for stage in plain]
 
 
+def test_probes_that_came_out_right_before_are_not_made_anew(tmp_path: Path) -> None:
+    """Only SVMs, test rows without labels, and what was said of averaged probabilities changed."""
+    softmax = ("PROBE.CLIP_SCORES", "softmax", "PROBE.METHODS")
+    for words, version in ((("PROBE.METHODS", "[linear, knn]"), 2), (("PROBE.METHODS", "[linear, svm]"), 3),
+                           ((*softmax, "[linear, knn]"), 2), ((*softmax, "[knn, linear]"), 3),
+                           (("D_TAR.T.FORMAT", "folder"), 3)):
+        assert {stage.version for stage in _stages(_spec(tmp_path, *words)) if stage.name == "probe"} == {version}
+
+
 @pytest.mark.parametrize("num_clips", ["1", "3"])
 def test_a_target_of_squeezed_pictures_has_features_of_its_own(tmp_path: Path, num_clips: str) -> None:
     words = ["MODALITY", "image", "PROBE.NUM_CLIPS", num_clips, "D_TAR.U", "{TRAIN: '44', TEST: '31'}"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
+
 from cfvideo.core.config import flatten
 from cfvideo.core.device import resolved_threads
 from cfvideo.core.index import Index
@@ -34,14 +36,17 @@ def transfer_stages(context: Context, seed: int, name: str, network: Stage, targ
                   protocol=protocol(spec) | ({"squeezed": True} if squeeze else {}))
     cost = Cost(rows=on_train.cost.rows + on_test.cost.rows)
     probe = Stage("probe", f"seed {seed}: {name} on {target}", keys, {"train": on_train, "test": on_test}, run,
-                  cost, {"seed": seed, "network": name, **about}, version=_version(spec))
+                  cost, {"seed": seed, "network": name, **about}, version=_version(spec, test))
     return [on_train, on_test, probe]
 
 
-def _version(spec: ProbeSpec) -> int:
-    """3: no SVM guesses a class without training rows, and a spread over draws is a sample's. Without either what
-    version 2 made still holds."""
-    return 3 if {"svm", "low_shot"} & set(spec.methods) else 2
+def _version(spec: ProbeSpec, test: Index) -> int:
+    """3: no SVM guesses a class without training rows, a spread over draws is a sample's, test rows without a label are
+    no undecodable ones, and only linear classifiers average probabilities. Elsewhere what version 2 made still holds.
+    """
+    labelled = np.diff(test.labels_csr()[0]) > 0
+    misnamed = spec.clip_scores == "softmax" and spec.methods[:1] != ("linear",)
+    return 3 if misnamed or {"svm", "low_shot"} & set(spec.methods) or not labelled.all() else 2
 
 
 def score_stage(context: Context, name: str, network: Stage, index: Index) -> Stage:

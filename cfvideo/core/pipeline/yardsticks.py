@@ -39,9 +39,10 @@ def yardsticks(spec: ProbeSpec, *, num_classes: int, seed: int, device: torch.de
 
 def protocol(spec: ProbeSpec) -> dict[str, Any]:
     """What a reader must know to compare the figures of the first yardstick with others'."""
-    said: dict[str, Any] = {"num_clips": spec.num_clips, "averaged_over_clips": spec.clip_scores}
+    # Whatever CLIP_SCORES says, only a linear classifier has probabilities to average.
+    said: dict[str, Any] = {"num_clips": spec.num_clips, "averaged_over_clips": "features"}
     if spec.methods[:1] == ("linear",):
-        said["solver"] = spec.solver
+        said |= {"solver": spec.solver, "averaged_over_clips": spec.clip_scores}
         if spec.solver == "sgd":
             own = dataclasses.asdict(spec.sgd)
             said |= {name: own[name] for name in ("epochs", "batch_size", "drops", "scaling")}

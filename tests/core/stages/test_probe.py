@@ -95,9 +95,16 @@ def test_tables_add_up_to_the_figures(tmp_path: Path) -> None:
 
 
 def test_undecodable_and_unlabelled_rows_are_left_out_and_counted(tmp_path: Path) -> None:
-    test = [*_single(30), []]
-    facts, _ = _run(tmp_path, _single(60), test, ProbeSpec(strengths=(1.0,)), bad=(3, 4))
-    assert (facts["num_train_rows"], facts["num_test_rows"], facts["num_invalid_rows"]) == (60, 28, 3)
+    test = [*_single(30), [], [], []]
+    facts, _ = _run(tmp_path, _single(60), test, ProbeSpec(strengths=(1.0,)), bad=(3, 4, 32))
+    assert (facts["num_train_rows"], facts["num_test_rows"]) == (60, 28)
+    assert (facts["num_invalid_rows"], facts["num_unlabelled_rows"]) == (3, 2)
+
+
+@pytest.mark.parametrize(("methods", "averaged"), [(("linear", "knn"), "softmax"), (("knn", "linear"), "features"),
+                                                   (("svm",), "features")])
+def test_only_a_linear_classifier_is_said_to_average_probabilities(methods: tuple[str, ...], averaged: str) -> None:
+    assert protocol(ProbeSpec(methods=methods, clip_scores="softmax"))["averaged_over_clips"] == averaged
 
 
 def test_what_a_killed_attempt_had_finished_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
