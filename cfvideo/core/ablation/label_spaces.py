@@ -26,6 +26,7 @@ from cfvideo.core.report.layout import Axis
 
 _NOISE_PERCENT = ("0", "25", "50", "75")
 _TOP = (10, 30, 100)
+_DISTILLATION = "distillation"
 _MAX_ROWS = "D_PRE.LABELS.MAX_ROWS"
 
 
@@ -64,7 +65,8 @@ def num_labels(base: Base) -> Ablation:
                     "10 of 438 are about 9 points below all of them, the top 100 within 2 points (Figure 7).",
                     _equal_rows(base, "labels", own),
                     numbered("labels", "lines", "number of labels of D_pre", "log", places),
-                    "mN: the N most frequent labels of D_pre; all: every label; the same number of videos each time")
+                    "mN: the N most frequent labels of D_pre; all: every label; the same number of videos each time",
+                    _without_distillation(base))
 
 
 def label_nature(base: Base) -> Ablation:
@@ -82,7 +84,7 @@ def label_nature(base: Base) -> Ablation:
                     "ClusterFit; labels of the target's domain are slightly better on it (Figure 8).",
                     _equal_rows(base, "list", own),
                     Axis("list", "bars", "labels of D_pre", "names", places),
-                    "each list of labels with the same number of videos")
+                    "each list of labels with the same number of videos", _without_distillation(base))
 
 
 def _label(file: Path) -> str:
@@ -97,9 +99,14 @@ def _equal_rows(base: Base, axis: str, own: Mapping[str, tuple[str, ...]]) -> li
         raise ConfigError(f"{lonely[0]}: N_pre would learn a single label, which is none: give at least two")
     limit, sizes = base.spec.d_pre.labels.max_rows, [space.num_rows for space in spaces.values()]
     fewest = min([*sizes, limit] if limit else sizes)
-    # Distillation learns the labels of D_cf from a teacher of other labels: it cannot.
-    fixed = (_MAX_ROWS, str(fewest), *with_baselines(base.spec, without=("distillation",)), *_own_d_cf(base))
+    fixed = (_MAX_ROWS, str(fewest), *with_baselines(base.spec, without=(_DISTILLATION,)), *_own_d_cf(base))
     return [Variant({axis: label}, (*words, *fixed)) for label, words in own.items()]
+
+
+def _without_distillation(base: Base) -> str:
+    """What `_equal_rows` leaves out of the config's own baselines."""
+    return (f"{_DISTILLATION}: it learns the labels of D_cf from N_pre, which learns others here"
+            if _DISTILLATION in base.spec.baselines else "")
 
 
 def _own_d_cf(base: Base) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -97,15 +97,19 @@ def _job(modality: Modality, request: Request, spec: RunSpec, screen: Screen) ->
         pipelines.append(Pipeline(own, modality, open_datasets(own, modality, quiet), device, cover))
     runs = [Wired(variant.at, one.work) for variant, one in zip(ablation.variants, pipelines, strict=True)]
     study = Study([one.context for one in pipelines], runs, cover, ablation.axis, ablation.legend)
-    folder = Path(spec.output_dir) / "ablations" / request.name
-
-    def publish(artefact: Artefact) -> Path:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in artefact.manifest["files"]:
-            write_bytes(folder / name, artefact.file(name).read_bytes())
-        return folder / "report.html"
-
+    publish = partial(_publish, folder=Path(spec.output_dir) / "ablations" / request.name, title=cover.title)
     return Job(spec, study, [one.data for one in pipelines], publish), ablation
+
+
+def _publish(artefact: Artefact, *, folder: Path, title: str) -> Path:
+    """The page and what lies beside it; files of an earlier page that this one has not are gone."""
+    earlier = Store(folder.parent.parent).manifests("report", title)
+    for name in {name for manifest in earlier for name in manifest["files"]} - set(artefact.manifest["files"]):
+        (folder / name).unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in artefact.manifest["files"]:
+        write_bytes(folder / name, artefact.file(name).read_bytes())
+    return folder / "report.html"
 
 
 def _variants_of(ablation: Ablation) -> dict[str, str]:

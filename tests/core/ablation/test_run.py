@@ -74,6 +74,12 @@ def test_num_labels_keeps_the_number_of_videos_and_d_cf(tmp_path: Path, capsys: 
     assert len({re.search(r'"index": "(\w+)"', text)[1] for text in facts}) == 1  # type: ignore[index]
 
 
+def test_a_distillation_that_is_left_out_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for asked, said in (("[distillation, prototype]", True), ("[prototype]", False)):
+        go(tmp_path, "num_labels", "BASELINES", asked, values="2 all", dry_run=True)
+        assert ("Left out: distillation: it learns the labels of D_cf" in capsys.readouterr().out) is said
+
+
 def test_label_nature(tmp_path: Path) -> None:
     lists = (tmp_path / "Verbs.txt", tmp_path / "some nouns.txt")
     for file, names in zip(lists, ("a\nb\n", "c\nb\n"), strict=True):
@@ -225,7 +231,12 @@ def test_it_goes_on_where_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "train_cf seed 0: n_cf, k3: re-used" in said
     assert "train_cf seed 0: n_cf, k5: running" in said
     assert both[("n_cf_k3", 0)] == first[("n_cf", 0)]
-    assert "sweep_1.png" in {path.name for path in (tmp_path / "out/ablations/num_clusters").iterdir()}
+    folder = tmp_path / "out/ablations/num_clusters"
+    assert "sweep_1.png" in {path.name for path in folder.iterdir()}
+    # Nothing of the page before lies beside the one now, and what is not of a page stays.
+    (folder / "notes.txt").touch()
+    go(tmp_path, "num_clusters", values="3")
+    assert {"sweep_1.png", "notes.txt"} & {path.name for path in folder.iterdir()} == {"notes.txt"}
 
 
 def test_two_ablations_of_the_same_stages_have_a_page_each(tmp_path: Path) -> None:
