@@ -50,9 +50,10 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def build(given: argparse.Namespace, screen: Screen) -> None:
-    if given.min_rows_per_label < 1 or given.out.suffix != ".arrow":
-        raise ConfigError(f"--min-rows-per-label {given.min_rows_per_label} --out {given.out}: at least 1 row, and a "
-                          "file name that ends in .arrow")
+    if given.min_rows_per_label < 1:
+        raise ConfigError(f"--min-rows-per-label {given.min_rows_per_label}: at least 1 row")
+    if given.out.suffix != ".arrow":
+        raise ConfigError(f"--out {given.out}: give a file name that ends in .arrow")
     stop = StopRequest()
     stop.install()
     columns = TextColumn("reading"), TextColumn("{task.completed:,} rows"), TimeElapsedColumn()

@@ -23,14 +23,15 @@ from cfvideo.core.cli import run
 from cfvideo.core.config import files_and_pairs, help_text, load_run_spec
 from cfvideo.core.errors import exit_code_of
 from cfvideo.core.job import command_line
+from cfvideo.core.pipeline import STAGE_NAMES
 from cfvideo.modalities import modality_named
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cfg", nargs="+", default=[], metavar="FILE", help="config files, later ones win")
-    parser.add_argument("--stages", default="", metavar="a,b", help="run only these kinds of stages: untrained, "
-                        "pretrain, extract, cluster, assign, train_cf, probe, report")
+    parser.add_argument("--stages", default="", metavar="a,b", help="run only these kinds of stages: "
+                        f"{', '.join(STAGE_NAMES)}")
     parser.add_argument("--dry-run", action="store_true", help="print config, plan and cost; write nothing")
     parser.add_argument("--help-config", nargs="?", const="", metavar="PREFIX", help="explain every config key")
     parser.add_argument("--opts", action="store_true", help="may stand before KEY VALUE pairs")

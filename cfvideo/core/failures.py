@@ -35,5 +35,6 @@ def read_failures(folder: Path) -> list[dict[str, str]]:
 def check_ceiling(num_bad: int, num_rows: int, *, max_bad_share: float, where: str, last: str) -> None:
     """TooManyBadSamples (exit 4) where more than `max_bad_share` of `num_rows` rows are bad."""
     if num_bad > max_bad_share * num_rows:
-        raise TooManyBadSamples(f"{where}: {num_bad} of {num_rows} rows are undecodable, more than DATA.MAX_BAD_SHARE "
-                                f"= {max_bad_share} allows; last: {last}; mend the files or raise DATA.MAX_BAD_SHARE")
+        raise TooManyBadSamples(f"{where}: {num_bad} of {num_rows} rows cannot be used (missing or undecodable), more "
+                                f"than DATA.MAX_BAD_SHARE = {max_bad_share} allows; last: {last}; mend the files or "
+                                "raise DATA.MAX_BAD_SHARE")

@@ -15,9 +15,9 @@ from cfvideo.core.distributed import current, first_only, from_first
 from cfvideo.core.errors import DataError
 from cfvideo.core.execute import check_same_plan, execute, select, versions
 from cfvideo.core.interrupt import StopRequest
-from cfvideo.core.lock import output_lock
+from cfvideo.core.lock import check_writable, output_lock
 from cfvideo.core.pipeline.study import Study
-from cfvideo.core.plan import plan_table, stale_lines
+from cfvideo.core.plan import plan_table, stale_lines, time_line
 from cfvideo.core.report.console import console_table, red_box
 from cfvideo.core.report.low_shot import warning
 from cfvideo.core.report.verdict import verdict
@@ -26,6 +26,8 @@ from cfvideo.core.specs import RunSpec
 from cfvideo.core.stage import Artefact, Stage
 from cfvideo.core.stages.report import collect
 from cfvideo.core.store import Store
+
+_MOST_WARNINGS = 8
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,16 @@ class Job:
 
 
 def describe(job: Job, store: Store, screen: Screen) -> int:
-    """The plan; exit code 3 where data is missing, because the job would stop there."""
+    """The plan; exit code 3 where data is missing, because the job would stop there.
+
+    Raises:
+        ConfigError: OUTPUT_DIR cannot be made or written.
+    """
+    check_writable(store.root)
     stages = select(job.study.stages(), job.names, store)
     screen.console.print(plan_table(stages, store))
+    if line := time_line(stages, store):
+        screen.say(line)
     for line in stale_lines(stages, store):
         screen.say(line)
     if not job.missing:
@@ -55,6 +64,8 @@ def describe(job: Job, store: Store, screen: Screen) -> int:
     screen.say("Missing, to be mended before this can run (rows of missing data are EXPECTED_ROWS):")
     for message in job.missing:
         screen.say(f"  {message}")
+    if job.spec.data.how:
+        screen.say(f"How to get it: {job.spec.data.how}")
     screen.say("Edit the keys named above, or give them on the command line: KEY VALUE.")
     return DataError.exit_code
 
@@ -62,7 +73,8 @@ def describe(job: Job, store: Store, screen: Screen) -> int:
 def carry_out(job: Job, store: Store, screen: Screen, stop: StopRequest) -> None:
     """Make every stage that is not finished, and say what was found out."""
     if job.missing:
-        raise DataError("\n".join(job.missing))
+        how = [f"How to get it: {job.spec.data.how}"] if job.spec.data.how else []
+        raise DataError("\n".join([*job.missing, *how]))
     for data in job.data:
         _check_same(data)
     every = job.study.stages()
@@ -73,10 +85,21 @@ def carry_out(job: Job, store: Store, screen: Screen, stop: StopRequest) -> None
             if mine:
                 for data in job.data:
                     data.save(store.root / "indexes")
-        execute(select(every, job.names, store), store, screen=screen, stop=stop, statuses=job.study.statuses,
+        chosen = select(every, job.names, store)
+        if current().is_first:
+            _warn(stale_lines(chosen, store), screen)
+        execute(chosen, store, screen=screen, stop=stop, statuses=job.study.statuses,
                 max_bad_share=job.spec.data.max_bad_share)
         if current().is_first:
             _conclude(every, job, store, screen)
+
+
+def _warn(lines: Sequence[str], screen: Screen) -> None:
+    """What is made anew although something of the kind is there: seen before it is paid for."""
+    for line in lines[:_MOST_WARNINGS]:
+        screen.say(line)
+    if len(lines) > _MOST_WARNINGS:
+        screen.say(f"and {len(lines) - _MOST_WARNINGS} more; --dry-run lists all")
 
 
 def _check_same(data: DataSets) -> None:

@@ -38,6 +38,15 @@ def output_lock(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def check_writable(folder: Path) -> None:
+    """ConfigError where `folder` cannot be made or written, as far as that shows without writing."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists() or place.is_symlink())
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return
+    why = "may not be written by you" if there.is_dir() else "is no folder"
+    raise ConfigError(f"OUTPUT_DIR: {folder} cannot be written: {there} {why}; choose another folder")
+
+
 def _acquire(descriptor: int, folder: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

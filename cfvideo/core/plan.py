@@ -13,6 +13,8 @@ from cfvideo.core.durable import canonical_json
 from cfvideo.core.stage import Cost, Stage
 from cfvideo.core.store import Store
 
+# What a GPU of 2023 sustains in bf16 and in TF32, about; FLOP/s.
+_FAST, _SLOW = 200e12, 100e12
 _SI = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
 
 
@@ -64,6 +66,16 @@ def stale_lines(stages: Sequence[Stage], store: Store) -> list[str]:
         if what == "stale":
             lines.append(f"stale: {stage.name} {stage.role}: because {'; '.join(changed) or 'its files'} changed")
     return lines
+
+
+def time_line(stages: Sequence[Stage], store: Store) -> str:
+    """How long what is still to do keeps a GPU busy, or ""; nothing under an hour, where other things decide."""
+    flops = sum(stage.cost.flops for stage in stages if status(stage, store)[0] != "re-use")
+    least, most = (flops / rate / 3600 for rate in (_FAST, _SLOW))
+    if most < 1:
+        return ""
+    return (f"To do: {least:,.0f} to {most:,.0f} hours of one GPU that sustains {_FAST / 1e12:.0f} to "
+            f"{_SLOW / 1e12:.0f} TFLOP/s; decoding and the probes' own training are not counted")
 
 
 def plan_table(stages: Sequence[Stage], store: Store) -> Table:

@@ -48,6 +48,8 @@ def test_the_cost_in_the_header_is_what_the_dry_run_says(name: str, tmp_path: Pa
     header = text[:text.index("\n\n")]
     assert re.search(rf"# Cost +computed by --dry-run.*:\n# +{re.escape(flops)} ", header), total
     assert f"Written: {written}," in header
+    (hours,) = re.findall(r"^To do: (.* hours of one GPU) that", said, re.MULTILINE)
+    assert f"{hours} that" in header
 
 
 def go(name: str, data: Path, out: Path, *overrides: str) -> dict[str, Mapping[str, Any]]:

@@ -131,6 +131,24 @@ def test_an_output_folder_may_lie_on_a_disk_called_scratch(tmp_path: Path) -> No
     assert not list(out.glob("stages/*/*/scratch"))
 
 
+def test_where_data_is_missing_the_config_may_say_how_to_get_it(tmp_path: Path, capsys: pytest.CaptureFixture[str],
+                                                                ) -> None:
+    words = ["D_PRE.PATH", "nowhere", "DATA.HOW", "python make_it.py"]
+    _go(tmp_path, *words, dry_run=True)
+    assert "How to get it: python make_it.py" in capsys.readouterr().out
+    with pytest.raises(DataError, match="D_PRE.PATH: nowhere.*\nHow to get it: python make_it.py$"):
+        _go(tmp_path, *words)
+
+
+def test_what_is_made_anew_although_it_is_there_is_said_before_it_is_made(tmp_path: Path,
+                                                                         capsys: pytest.CaptureFixture[str]) -> None:
+    _go(tmp_path)
+    assert "stale" not in capsys.readouterr().out
+    _go(tmp_path, "CLUSTER.NUM_CLUSTERS", "5")
+    said = capsys.readouterr().out
+    assert said.index("stale: cluster seed 0: n_cf: because CLUSTER.NUM_CLUSTERS 6 -> 5 changed") < said.index("[1/")
+
+
 def test_several_seeds_share_nothing_but_data(tmp_path: Path) -> None:
     assert _go(tmp_path, "SEEDS", "[0, 1]") == 0
     weights = {path.read_bytes() for path in (tmp_path / "out/stages/pretrain").glob("*/weights.safetensors")}
@@ -304,6 +322,8 @@ def test_an_unwritable_output_folder_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="OUTPUT_DIR: .*cannot be written"):
         _go(tmp_path, "OUTPUT_DIR", str(tmp_path / "file" / "below"))
+    with pytest.raises(ConfigError, match="OUTPUT_DIR: .*cannot be written: .*/file is no folder"):
+        _go(tmp_path, "OUTPUT_DIR", str(tmp_path / "file" / "below"), dry_run=True)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

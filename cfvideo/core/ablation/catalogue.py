@@ -35,15 +35,16 @@ def layers(base: Base) -> Ablation:
 def multi_task(base: Base) -> Ablation:
     """One N_cf on the clusters of several N_pre."""
     if not base.spec.more_n_pre:
+        example = "ROTNET.TASK rotnet" if base.spec.modality == "image" else f"SECOND.ARCH {base.spec.n_pre.arch}"
         raise ConfigError("multi_task needs a second N_pre: give the config a MORE_N_PRE, such as "
-                          "MORE_N_PRE.ROTNET.TASK rotnet")
+                          f"MORE_N_PRE.{example}")
     return Ablation("Multi-task", "One N_cf that learns the clusters of two N_pre is better than the N_cf of either "
                     "(Table 8).", [Variant({})])
 
 
 def iterate(base: Base) -> Ablation:
     """ClusterFit on ClusterFit."""
-    rounds = whole_numbers(base.values or ["3"], "--values", low=2)
+    rounds = whole_numbers(base.values or ["3"], "--values", low=2, example="3")
     if len(rounds) > 1:
         raise ConfigError(f"--values {' '.join(base.values)}: iterate takes one number, of rounds")
     return Ablation("Iterated ClusterFit", "Applying ClusterFit again provides little improvement (section 6).",

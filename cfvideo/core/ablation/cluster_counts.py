@@ -21,7 +21,7 @@ _KEY = "CLUSTER.NUM_CLUSTERS"
 def counts(base: Base, words: Sequence[str] | None = None, *, low: int = 2) -> list[int]:
     """The K asked for, or the config's and its parts and double: at least `low`, at most the rows of D_cf."""
     if given := (base.values if words is None else words):
-        return whole_numbers(given, "--values" if words is None else "--clusters")
+        return whole_numbers(given, "--values" if words is None else "--clusters", low=2, example="400 800")
     rows = base.context.data.d_cf.num_rows or cf_source(base.spec).expected_rows
     own = base.spec.cluster.num_clusters
     wanted = [max(low, round(own * factor)) for factor in _TIMES]
@@ -46,8 +46,10 @@ def num_clusters(base: Base) -> Ablation:
 
 
 def baselines(base: Base) -> Ablation:
-    """What ClusterFit is compared with; without labels, distillation and prototypes mean nothing (appendix D), and a
-    finished N_pre trains no longer."""
+    """What ClusterFit is compared with, over K.
+
+    Without labels, distillation and prototypes mean nothing (appendix D), and a finished N_pre trains no longer.
+    """
     why_not = {"n_pre_2x": "n_pre_2x: N_PRE.WEIGHTS is a finished network" if base.spec.n_pre.weights else "",
                "distillation": base.no_distillation, "prototype": base.no_prototypes}
     wanted = [name for name, why in why_not.items() if not why]
@@ -96,7 +98,7 @@ def cluster_share(base: Base) -> Ablation:
     rows = base.context.data.d_cf.num_rows or cf_source(base.spec).expected_rows
     parts = [rows // (own * part) for part in (8, 4, 2)] if rows else []
     given = [word for word in base.values if word != ALL]
-    numbers = whole_numbers(given, "--values") if base.values else sorted({*parts, 256} - {0})
+    numbers = whole_numbers(given, "--values", example="64 256 all") if base.values else sorted({*parts, 256} - {0})
     numbers = [number for number in numbers if not rows or number * own < rows]
     share = {f"max{number}": 100 * number * own / rows if rows else float(number) for number in numbers}
     variants = [Variant({"share": label}, ("CLUSTER.MAX_POINTS_PER_CENTROID", label.removeprefix("max")))

@@ -39,7 +39,7 @@ def _need_a_learner(base: Base, name: str) -> None:
 def label_noise(base: Base) -> Ablation:
     """Uniformly wrong labels of D_pre, with several K and distillation."""
     _need_a_learner(base, "label_noise")
-    shares = whole_numbers(base.values or _NOISE_PERCENT, "--values", low=0)
+    shares = whole_numbers(base.values or _NOISE_PERCENT, "--values", low=0, example="0 25 50 75")
     if shares[-1] > 100:
         raise ConfigError(f"--values {shares[-1]}: a share of wrong labels is at most 100 per cent")
     beside = with_baselines(base.spec, *([] if base.no_distillation else ["distillation"]))
@@ -58,7 +58,7 @@ def num_labels(base: Base) -> Ablation:
     _need_a_learner(base, "num_labels")
     known = len(base.data_under((_MAX_ROWS, "0", "D_PRE.LABELS.TOP", "0")).d_pre.label_names)
     given = [word for word in base.values if word != ALL] if base.values else [str(top) for top in _TOP]
-    tops = [top for top in whole_numbers(given, "--values", low=2) if not known or top < known]
+    tops = [top for top in whole_numbers(given, "--values", low=2, example="10 100 all") if not known or top < known]
     own = {f"m{top}": ("D_PRE.LABELS.TOP", str(top)) for top in tops} | {ALL: ("D_PRE.LABELS.TOP", "0")}
     places = {f"m{top}": float(top) for top in tops} | {ALL: float(known or 10 * max(tops, default=1))}
     return Ablation("Number of labels in D_pre", "Transfer grows with the logarithm of the number of labels; the top "

@@ -71,15 +71,15 @@ class Base:
         return why and f"prototype: {why}"
 
 
-def whole_numbers(words: Sequence[str], flag: str, *, low: int = 1) -> list[int]:
-    """The numbers of a list on the command line, each once, rising.
+def whole_numbers(words: Sequence[str], flag: str, *, example: str, low: int = 1) -> list[int]:
+    """The numbers of a list on the command line, each once, rising. example: of what may stand behind the flag.
 
     Raises:
         ConfigError: a word is no whole number of at least `low`.
     """
     for word in words:
         if not re.fullmatch(r"[0-9]{1,15}", word) or int(word) < low:
-            raise ConfigError(f"{flag} {word}: give whole numbers of at least {low}, {flag} 400 800")
+            raise ConfigError(f"{flag} {word}: give whole numbers of at least {low}, such as {flag} {example}")
     return sorted({int(word) for word in words})
 
 

@@ -26,7 +26,7 @@ from cfvideo.core.execute import check_same_plan, execute
 from cfvideo.core.interrupt import StopRequest
 from cfvideo.core.lock import output_lock
 from cfvideo.core.pipeline.context import Context
-from cfvideo.core.pipeline.imported import imported
+from cfvideo.core.pipeline.imported import Imported, imported
 from cfvideo.core.pipeline.training import pretrain_stage
 from cfvideo.core.pipeline.transfer import score_stage, transfer_stages
 from cfvideo.core.records import Modality
@@ -76,9 +76,10 @@ def _spec(modality: Modality, request: Request) -> RunSpec:
 
 def _stages(modality: Modality, request: Request, spec: RunSpec, screen: Screen) -> tuple[Context, list[Stage]]:
     """The network as a stage of its own, then what judges it."""
+    given = imported(spec.n_pre.weights, "--weights")
     device = pick_device(spec.system.device)
     if request.data is not None:
-        context = Context(spec, modality, _own_classes(modality, request, spec, screen), device)
+        context = Context(spec, modality, _own_classes(modality, request, given, spec, screen), device)
         network, index = pretrain_stage(context, spec.seeds[0], _NETWORK), context.data.d_pre
         return context, [network, score_stage(context, _NETWORK, network, index)]
     assert request.train is not None
@@ -96,10 +97,9 @@ def _known(data: DataSets, spec: RunSpec) -> DataSets:
     return data
 
 
-def _own_classes(modality: Modality, request: Request, spec: RunSpec, screen: Screen) -> DataSets:
+def _own_classes(modality: Modality, request: Request, given: Imported, spec: RunSpec, screen: Screen) -> DataSets:
     """The one data set, its labels being the network's classes. Rows known to be bad stay those that they were."""
     assert request.data is not None
-    given = imported(spec.n_pre.weights, "N_PRE.WEIGHTS")
     require_classifier(given)
     index = request.read(modality, request.data, request.names)
     bad = _known(DataSets(index, index, {}), spec).known_bad.get(index.content_hash)

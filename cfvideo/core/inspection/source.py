@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cfvideo.core.errors import ConfigError
+from cfvideo.core.errors import ConfigError, IntegrityError
 from cfvideo.core.index import Index
 from cfvideo.core.inspection.request import Request
+from cfvideo.core.plan import stale_lines
 from cfvideo.core.pseudo_labels import PseudoLabels
 from cfvideo.core.stage import Artefact, Stage
 from cfvideo.core.stages.cluster import LABELS
@@ -35,7 +36,7 @@ def open_source(request: Request, stages: Sequence[Stage], seed: int, store: Sto
         IntegrityError: they are not finished, damaged, or of other data than the config now says.
     """
     if request.folder is None:
-        artefact = store.need(_stage(stages, seed, request.network))
+        artefact = _finished(_stage(stages, seed, request.network), stages, store)
     else:
         artefact = _at(request.folder, "--assign")
     labels = PseudoLabels.load(artefact.file(LABELS), index_hash=index.content_hash)
@@ -52,6 +53,16 @@ def _stage(stages: Sequence[Stage], seed: int, network: str) -> Stage:
     names = ", ".join(stage.about["network"] for stage in assigned)
     raise ConfigError(f"--labels: this run makes no labels called {network}; it has {names}" if names else
                       f"--seed: {seed} is not among this run's SEEDS")
+
+
+def _finished(stage: Stage, stages: Sequence[Stage], store: Store) -> Artefact:
+    found, earlier = store.find(stage), store.manifests(stage.name, stage.role)
+    if found is None and earlier:
+        folder = store.folder(stage).with_name(earlier[0]["fingerprint"])
+        why = stale_lines(stages, store)[0]
+        raise IntegrityError(f"the labels that are there are not this config's and program's ({why}): look at them "
+                             f"with --assign {folder}, or make new ones with tools/run_net.py")
+    return found or store.need(stage)
 
 
 def _at(folder: Path, option: str) -> Artefact:

@@ -74,6 +74,7 @@ class DataSpec:
     decoder: str = knob("auto", "what decodes where it is exact, PyAV (videos) or Pillow (images) the rest; auto: dali "
                         "where the networks run on a GPU and DALI is installed, else pyav or pillow", neutral=False,
                         choices=("auto", "pyav", "decord", "torchcodec", "pillow", "dali"))
+    how: str = knob("", "how to get the data, said where some of it is missing: a command, an address", neutral=True)
     max_bad_share: float = knob(0.05, "a stage fails (exit 4) when a larger share of rows is undecodable", low=0.0,
                                 high=1.0, neutral=True)
     max_frame_pixels: int = knob(16_777_216, "larger pictures are refused as decompression bombs", low=1)

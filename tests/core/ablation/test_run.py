@@ -13,6 +13,7 @@ from cfvideo.core.ablation import ABLATIONS, Request, ablate
 from cfvideo.core.errors import ConfigError, DataError
 from cfvideo.core.network_file import write_network
 from tests.core.test_cli import CONFIG
+from tests.source_tree import ROOT
 from tests.toy_modality import HEADER, TOY, ToyNetwork
 
 pytest.importorskip("faiss", reason="k-means searches with FAISS: pip install faiss-cpu")
@@ -259,3 +260,18 @@ def test_one_value_is_no_sweep(tmp_path: Path) -> None:
 def test_every_ablation_is_tested_here() -> None:
     source = Path(__file__).read_text(encoding="utf-8")
     assert [name for name in ABLATIONS if f'"{name}"' not in source] == []
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_every_ablation_says_in_one_line_what_it_compares(name: str) -> None:
+    first = (ABLATIONS[name].__doc__ or "").splitlines()[0]
+    assert first.endswith(".")
+    assert f"| `{name}` |" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("name", "said"), [
+    ("label_noise", "--values 0 25 50 75"), ("num_labels", "--values 10 100 all"), ("iterate", "--values 3"),
+    ("num_clusters", "--values 400 800"), ("cluster_share", "--values 64 256 all")])
+def test_values_that_are_none_are_answered_with_some_that_are(tmp_path: Path, name: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=rf"--values banana: give whole numbers of at least \d, such as {said}$"):
+        go(tmp_path, name, values="banana", dry_run=True)

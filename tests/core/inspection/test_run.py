@@ -64,7 +64,9 @@ def test_a_stage_folder_stands_for_the_config(finished: list[Path]) -> None:
 
 
 @pytest.mark.parametrize(("overrides", "options", "kind", "message"), [
-    (("CLUSTER.NUM_CLUSTERS", "9"), {}, IntegrityError, r"stage assign \(seed 0: n_cf\) is not finished; run it first"),
+    (("CLUSTER.NUM_CLUSTERS", "9"), {}, IntegrityError, r"\(stale: cluster seed 0: n_cf: because "
+     r"CLUSTER.NUM_CLUSTERS 6 -> 9 changed\): look at them with --assign .*/stages/assign/[0-9a-f]{24}, or"),
+    (("OUTPUT_DIR", "/nowhere"), {}, IntegrityError, r"stage assign \(seed 0: n_cf\) is not finished; run it first"),
     ((), {"network": "n_cf_X"}, ConfigError, "--labels: this run makes no labels called n_cf_X; it has n_cf"),
     ((), {"seed": 7}, ConfigError, "--seed: 7 is not among this run's SEEDS"),
     ((), {"clusters": (6,)}, ConfigError, "--clusters: there is no cluster 6; they are 0 to 5"),

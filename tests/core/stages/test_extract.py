@@ -99,7 +99,7 @@ def test_too_many_bad_rows_end_every_process_and_the_next_attempt(tmp_path: Path
     folder = tmp_path / "stage"
     codes, said = finished(*(worker(folder, rows="30bad", max_bad_share=0.03) for _ in range(2)))
     assert codes == [4, 4]  # one makes the bad row's shard, the other reads of it
-    assert said.count("1 of 30 rows are undecodable") == 2
+    assert said.count("1 of 30 rows cannot be used") == 2
     assert not (folder / "failures.csv").exists()
     with pytest.raises(TooManyBadSamples):
         extract(folder, "30bad", max_bad_share=0.03)

@@ -90,8 +90,8 @@ def test_too_many_bad_rows_end_the_run(tmp_path: Path) -> None:
     net = network()
     one = trainer(tmp_path, net=net, plan=budget(), bad=frozenset(range(9)))
     object.__setattr__(one, "max_bad_share", 0.05)
-    said = (r"^pretrain toy: \d of 40 rows are undecodable, more than DATA.MAX_BAD_SHARE = 0.05 allows; "
-            r"last: row (\d): video \1: undecodable")
+    said = (r"^pretrain toy: \d of 40 rows cannot be used .missing or undecodable., more than DATA.MAX_BAD_SHARE = "
+            r"0.05 allows; last: row (\d): video \1: undecodable")
     with pytest.raises(TooManyBadSamples, match=said):
         train(one)
 
