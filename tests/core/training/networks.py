@@ -22,7 +22,8 @@ from cfvideo.core.training.objectives import Items, LabelObjective, Network, Obj
 from cfvideo.core.training.optimizer import make_optimizer
 from cfvideo.core.training.sample_order import SampleOrder
 
-NUM_ROWS, NUM_CLASSES = 40, 3
+NUM_ROWS, NAMES = 40, "abc"
+NUM_CLASSES = len(NAMES)
 ALONE = Ranks()
 LABELS = (np.arange(NUM_ROWS) % NUM_CLASSES).astype(np.int32)
 
@@ -68,7 +69,7 @@ class Cliff(LabelObjective):
     """The same loss with a gradient that is not a number at one row: the root of 0 is 0, its slope is infinite."""
 
     def __init__(self, row: int) -> None:
-        super().__init__([LABELS], [NUM_CLASSES])
+        super().__init__([LABELS], [NAMES])
         self.row = row
 
     def __call__(self, network: Network, data: torch.Tensor, items: Items) -> tuple[torch.Tensor, torch.Tensor]:
@@ -82,7 +83,7 @@ def trainer(folder: Path, *, net: nn.Module, plan: Budget, objective: Objective 
     """A Trainer over the rows above."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "scratch").mkdir(exist_ok=True)
-    wanted = objective or LabelObjective([LABELS], ["abcdefghij"[:NUM_CLASSES]])
+    wanted = objective or LabelObjective([LABELS], [NAMES])
     optimizer = make_optimizer(net, momentum=0.9, nesterov=True, weight_decay=1e-3, decay_batch_norm=False)
     order = SampleOrder(wanted.rows, plan.batch_size, plan.max_samples, 5, plan.micro_batch_size, ranks)
     return Trainer(network=net, compute=net, optimizer=optimizer, objective=wanted, budget=plan, order=order,

@@ -182,6 +182,6 @@ def test_the_head_may_be_of_any_size_but_a_checkpoint_of_another_is_refused(tmp_
     from cfvideo.core.training.objectives import LabelObjective
 
     _trained(tmp_path)
-    other = LabelObjective([LABELS], ["abcdefghij"[:NUM_CLASSES + 1]])
+    other = LabelObjective([LABELS], ["abcd"])
     with pytest.raises(IntegrityError, match="another network"):
         train(trainer(tmp_path, net=network(outputs=NUM_CLASSES + 1), plan=budget(), objective=other))
