@@ -82,7 +82,7 @@ def _probe(stage: Stage, artefact: Artefact) -> ProbeResult:
                                  for layer, found in few.items()},
                        low_shot_on_test=any(found["chosen_on"] == CHOSEN_ON_TEST for found in few.values()),
                        num_test_rows=facts["num_test_rows"], num_invalid_rows=facts["num_invalid_rows"],
-                       num_unlabelled_rows=facts.get("num_unlabelled_rows", 0))  # version 2 had none
+                       num_unlabelled_rows=facts["num_unlabelled_rows"])
 
 
 def _metrics(figures: Mapping[str, Any]) -> dict[str, float]:

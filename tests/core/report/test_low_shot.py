@@ -90,7 +90,7 @@ def test_the_report_stage_takes_them_from_a_probes_facts(tmp_path: Path, chosen_
     scores = {"mean": 0.5, "std": 0.1, "min": 0.4, "max": 0.6}
     results = {"svm": {"res5": {"map": 0.6}}, "low_shot": {"res5": {"chosen_on": chosen_on, "shots": {"2": scores}}}}
     facts = {"map": 0.6, "strength": 1.0, "method": "svm", "layer": "res5", "protocol": {}, "results": results,
-             "num_test_rows": 9, "num_invalid_rows": 0}
+             "num_test_rows": 9, "num_invalid_rows": 0, "num_unlabelled_rows": 0}
     about = {"network": "n_cf", "target": "motion", "seed": 0}
     stage = Stage("probe", "seed 0", {}, {}, lambda work: {}, about=about)
     artefact = Artefact(tmp_path, {"facts": facts, "files": {}, "seconds": 1.0})
