@@ -70,8 +70,8 @@ def describe(job: Job, store: Store, screen: Screen) -> int:
     return DataError.exit_code
 
 
-def carry_out(job: Job, store: Store, screen: Screen, stop: StopRequest) -> None:
-    """Make every stage that is not finished, and say what was found out."""
+def carry_out(job: Job, store: Store, screen: Screen, stop: StopRequest, *, is_described: bool = False) -> None:
+    """Make every stage that is not finished, and say what was found out. is_described: the plan was shown."""
     if job.missing:
         how = [f"How to get it: {job.spec.data.how}"] if job.spec.data.how else []
         raise DataError("\n".join([*job.missing, *how]))
@@ -86,7 +86,7 @@ def carry_out(job: Job, store: Store, screen: Screen, stop: StopRequest) -> None
                 for data in job.data:
                     data.save(store.root / "indexes")
         chosen = select(every, job.names, store)
-        if current().is_first:
+        if current().is_first and not is_described:
             _warn(stale_lines(chosen, store), screen)
         execute(chosen, store, screen=screen, stop=stop, statuses=job.study.statuses,
                 max_bad_share=job.spec.data.max_bad_share)

@@ -40,10 +40,11 @@ def output_lock(folder: Path) -> Iterator[None]:
 
 def check_writable(folder: Path) -> None:
     """ConfigError where `folder` cannot be made or written, as far as that shows without writing."""
-    there = next(place for place in (folder, *folder.absolute().parents) if place.exists() or place.is_symlink())
-    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+    # os.path's functions call what may not be looked into absent.
+    there = next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
+    if os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK):
         return
-    why = "may not be written by you" if there.is_dir() else "is no folder"
+    why = "may not be written by you" if os.path.isdir(there) else "is no folder"
     raise ConfigError(f"OUTPUT_DIR: {folder} cannot be written: {there} {why}; choose another folder")
 
 

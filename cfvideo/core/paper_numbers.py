@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from cfvideo.core.specs import ClipSpec, LabelSpec, NetworkSpec, RunSpec
 
 _Values = tuple[float, ...]
+# How weak labels lie on disk; an index or shards may hold any.
+_WEAK = ("weak_labels", "index", "tar")
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def _place(spec: RunSpec, network: str) -> tuple[str, _Table | None]:
 
 def _table(spec: RunSpec, n_pre: NetworkSpec) -> _Table | None:
     """The table of N_pre -> N_cf; an imported N_pre has no architecture here, and no table, nor have clean labels."""
-    if n_pre.arch != spec.n_cf.arch or n_pre.weights or (n_pre.task == "labels" and spec.d_pre.format != "weak_labels"):
+    if n_pre.arch != spec.n_cf.arch or n_pre.weights or (n_pre.task == "labels" and spec.d_pre.format not in _WEAK):
         return None
     clips = {n_pre.clip, spec.n_cf.clip}
     if spec.modality == "video" and n_pre.arch == "r2plus1d_34" and n_pre.midplanes == "caffe2":

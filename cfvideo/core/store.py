@@ -88,7 +88,7 @@ def run_stage(stage: Stage, store: Store, *, screen: Screen, stop: StopRequest,
     enter_stage(stage.name)
     partial = store.partial(stage)
     with first_only(stop.check) as mine:  # checking a large finished folder outlasts a collective
-        whole = mine and _prepare(partial)
+        whole = mine and _prepare(partial, stop.check)
     if not from_first(whole):
         began = clock()
         facts = _work(stage, store, partial, screen, stop)
@@ -101,13 +101,13 @@ def run_stage(stage: Stage, store: Store, *, screen: Screen, stop: StopRequest,
     return store.need(stage)
 
 
-def _prepare(partial: Path) -> bool:
-    """Sweep the folder; whether an earlier attempt has already finished the work in it."""
+def _prepare(partial: Path, check: Callable[[], None]) -> bool:
+    """Sweep the folder; whether an earlier attempt has already finished the work in it. `check` may raise."""
     partial.mkdir(parents=True, exist_ok=True)
     for stray in partial.rglob(f"*{TMP_SUFFIX}"):
         stray.unlink()
     fault_point("start")
-    return _is_complete(partial)
+    return _is_complete(partial, check)
 
 
 def _work(stage: Stage, store: Store, partial: Path, screen: Screen, stop: StopRequest) -> Mapping[str, Any]:
@@ -135,14 +135,16 @@ def _seal(stage: Stage, partial: Path, result: Mapping[str, Any]) -> None:
     fault_point("manifest")
 
 
-def _is_complete(partial: Path) -> bool:
+def _is_complete(partial: Path, check: Callable[[], None]) -> bool:
     """Whether an earlier attempt was killed between its manifest and its publication."""
     if not (partial / MANIFEST).exists():
         return False
     try:
         files = read_manifest(partial)["files"]
-        whole = all((partial / name).is_file() and sha256_file(partial / name) == entry["sha256"]
-                    for name, entry in files.items())
+        whole = True
+        for name, entry in files.items():
+            check()
+            whole = whole and (partial / name).is_file() and sha256_file(partial / name) == entry["sha256"]
     except IntegrityError:
         whole = False
     if not whole:

@@ -41,9 +41,9 @@ d.COLLECTIVE_TIMEOUT, d._WAIT_STEP, whole = timedelta(seconds=2), timedelta(seco
 stage = Stage("untrained", "seed 0", {}, {}, lambda work: {"written": (work.folder / "a").write_text("a")})
 store = s.Store(Path(sys.argv[1]))
 
-def slowly(partial):
+def slowly(partial, check):
     time.sleep(5)
-    return whole(partial)
+    return whole(partial, check)
 
 s._is_complete = slowly
 with d.joined():

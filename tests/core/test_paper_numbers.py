@@ -51,6 +51,11 @@ def test_another_setting_has_no_reference(overrides: tuple[str, ...]) -> None:
     assert reference(_video(*overrides), "n_cf", CLASSES) == {}
 
 
+@pytest.mark.parametrize("format", ["index", "tar"])
+def test_weak_labels_may_lie_in_an_index_or_in_shards(format: str) -> None:
+    assert set(reference(_video("D_PRE.FORMAT", format), "n_cf", CLASSES)) == set(CLASSES)
+
+
 def test_a_target_needs_the_papers_name_and_its_classes() -> None:
     spec = _video(*_target("MOTIONS"), *_target("KINETICS_400"))
     assert reference(spec, "n_cf", {"KINETICS": 8, "MOTIONS": 400}) == {}

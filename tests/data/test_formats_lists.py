@@ -10,7 +10,7 @@ import pytest
 from cfvideo.core.errors import DataError
 from cfvideo.core.media import MediaPart
 from cfvideo.data.formats import read_index
-from tests.format_files import labels_of, names_of, touch, write_list
+from tests.format_files import labels_of, named_labels_of, names_of, touch, write_list
 
 
 @pytest.mark.parametrize("content", [
@@ -38,8 +38,17 @@ def test_path_name(tmp_path: Path) -> None:
     assert (index.label_names, labels_of(index)) == (("riding a bike", "surf"), [[1], [0], [1]])
 
 
+def test_path_name_of_folders_of_frames(tmp_path: Path) -> None:
+    touch(tmp_path, "frames/a b/00001.jpg", "frames/c/00001.jpg")
+    index = read_index(format="path_name", path=write_list(tmp_path, b"frames/a b,riding a bike\nframes/c,running\n"))
+    assert (names_of(index), named_labels_of(index)) == (["frames/a b", "frames/c"], [["riding a bike"], ["running"]])
+    assert index.num_missing == 0
+
+
 @pytest.mark.parametrize(("format", "content", "message"), [
-    ("path_name", b"path,label\na.mp4,surf\n", r":1: the class is missing: 'path,label'; .* a header is no row: del"),
+    ("path_name", b"path label\na.mp4 surf\n", r":1: 'path' is no video by its name, and no folder; a header is no"),
+    ("path_name", b"video path,class name\na.mp4,surf\n", r":1: 'video path' is no video by its name"),
+    ("path_name", b"path\na.mp4\n", r":1: the class is missing: 'path'; .* a header is no row: delete it"),
     ("path_label", b"path,label\na.mp4,surf\n", r":1: the label is missing, .* a header is no row: delete it"),
     ("path_label", b"a.mp4,surf\n", r":1: the label is missing, .* labels by name are FORMAT path_name"),
     ("path_label", b"a.mp4 surf\n", r":1: label 'surf' is not a whole number .* by its name is FORMAT path_name")])

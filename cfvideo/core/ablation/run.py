@@ -78,7 +78,7 @@ def ablate(modality: Modality, request: Request) -> int:
             if code == 0:
                 screen.say("Nothing was written. Run the same command without --dry-run to do this.")
             return code
-        carry_out(job, store, screen, stop)
+        carry_out(job, store, screen, stop, is_described=True)
     return 0
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from cfvideo.core.errors import DataError
@@ -14,7 +16,7 @@ from cfvideo.core.index import Index
 
 _NUMBER_BEHIND_COMMA = re.compile(rb",[ \t]*-?\d+$")
 BLANKS = re.compile(rb"[ \t]+")
-_BLANKS_OR_COMMA = re.compile(rb"[ \t]*,[ \t]*|[ \t]+")
+_COMMA = re.compile(rb"[ \t]*,[ \t]*")
 HEADERS = "; a header is no row: delete it"
 
 
@@ -62,22 +64,26 @@ def _path_and_label(where: Where, line: bytes, form: _Form, kind: MediaKind) -> 
 def read_path_name(source: Source) -> Index:
     """`path class` or `path,class`: labels by name, which may hold blanks (many a CSV; the map of ImageNet's flat
     validation folder)."""
-    labels, rows = NamedLabels(source.label_names), source.rows()
+    labels, rows, kind = NamedLabels(source.label_names), source.rows(), source.kind
     for where, line in lines_of(source.path):
-        path, name = path_and_rest(line, source.kind, separators=_BLANKS_OR_COMMA)
+        path, name = path_and_rest(line, kind, separators=(_COMMA, BLANKS))
         if not name:
             raise DataError(f"{where}: the class is missing: {printable(line)!r}; expected 'path class' or 'path,class'"
                             f"{HEADERS}")
+        if not len(rows) and not kind.has_name(path) and not (source.folder / os.fsdecode(path)).is_dir():
+            raise DataError(f"{where}: {printable(path)!r} is no {kind.noun} by its name, and no folder{HEADERS}")
         rows.add(where, path, [labels.id_of(where, text_of(where, name))])
     return rows.index(labels.names(), new_ids=labels.new_ids())
 
 
-def path_and_rest(line: bytes, kind: MediaKind, *, separators: re.Pattern[bytes] = BLANKS) -> tuple[bytes, bytes]:
-    """The path and what stands behind it. A path that ends as a sample's name does may hold blanks, others may not."""
-    for gap in separators.finditer(line):
+def path_and_rest(line: bytes, kind: MediaKind, *, separators: Sequence[re.Pattern[bytes]] = (BLANKS,),
+                  ) -> tuple[bytes, bytes]:
+    """The path and what stands behind it. A path that ends as a sample's name does may hold separators, others end at
+    the first one of the first kind that the line has."""
+    for gap in (gap for separator in separators for gap in separator.finditer(line)):
         if kind.has_name(line[:gap.start()]):
             return line[:gap.start()], line[gap.end():]
     if kind.has_name(line):
         return line, b""
-    path, *rest = BLANKS.split(line, 1)
-    return path, rest[0] if rest else b""
+    first = next(filter(None, (separator.search(line) for separator in separators)), None)
+    return (line, b"") if first is None else (line[:first.start()], line[first.end():])

@@ -36,7 +36,7 @@ def open_source(request: Request, stages: Sequence[Stage], seed: int, store: Sto
         IntegrityError: they are not finished, damaged, or of other data than the config now says.
     """
     if request.folder is None:
-        artefact = _finished(_stage(stages, seed, request.network), stages, store)
+        artefact = _finished(_stage(stages, seed, request.network), store)
     else:
         artefact = _at(request.folder, "--assign")
     labels = PseudoLabels.load(artefact.file(LABELS), index_hash=index.content_hash)
@@ -55,12 +55,17 @@ def _stage(stages: Sequence[Stage], seed: int, network: str) -> Stage:
                       f"--seed: {seed} is not among this run's SEEDS")
 
 
-def _finished(stage: Stage, stages: Sequence[Stage], store: Store) -> Artefact:
+def _ancestry(stage: Stage) -> list[Stage]:
+    """A stage behind all that it is made of."""
+    return [*(one for given in stage.inputs.values() for one in _ancestry(given)), stage]
+
+
+def _finished(stage: Stage, store: Store) -> Artefact:
     found, earlier = store.find(stage), store.manifests(stage.name, stage.role)
     if found is None and earlier:
         folder = store.folder(stage).with_name(earlier[0]["fingerprint"])
-        why = stale_lines(stages, store)[0]
-        raise IntegrityError(f"the labels that are there are not this config's and program's ({why}): look at them "
+        why = stale_lines(_ancestry(stage), store)[:1] or ["its own are not finished"]
+        raise IntegrityError(f"the labels that are there are not this config's and program's ({why[0]}): look at them "
                              f"with --assign {folder}, or make new ones with tools/run_net.py")
     return found or store.need(stage)
 

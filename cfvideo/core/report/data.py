@@ -141,13 +141,14 @@ class ContactSheet:
 
 @dataclass(frozen=True)
 class FailureLine:
-    """A row that could not be read, as in failures.csv."""
+    """A row that could not be read, as in failures.csv. dataset: the stage that met it; index: hash of its data's."""
 
     dataset: str
     row: int
     path: str
     status: str
     cause: str
+    index: str = ""
 
 
 @dataclass(frozen=True)

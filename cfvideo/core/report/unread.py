@@ -17,8 +17,8 @@ class Unread:
 
 
 def unread(failures: Sequence[FailureLine]) -> list[Unread]:
-    """The rows of `failures` in their order; rows of two data sets that agree in number, path and status are one."""
-    found: dict[tuple[int, str, str], list[FailureLine]] = {}
+    """The rows of `failures` in their order."""
+    found: dict[tuple[str, int, str, str], list[FailureLine]] = {}
     for line in failures:
-        found.setdefault((line.row, line.path, line.status), []).append(line)
+        found.setdefault((line.index, line.row, line.path, line.status), []).append(line)
     return [Unread(lines[0], len({line.dataset for line in lines})) for lines in found.values()]

@@ -150,7 +150,8 @@ def _failures(stage: Stage, artefact: Artefact) -> list[FailureLine]:
     if failure_file.FILE_NAME not in artefact.manifest["files"]:
         return []
     return [FailureLine(dataset=stage.role, row=int(line["row"]), path=line["path"], status=line["status"],
-                        cause=line["cause"]) for line in failure_file.read_failures(artefact.folder)]
+                        cause=line["cause"], index=stage.keys.get("index", ""))
+            for line in failure_file.read_failures(artefact.folder)]
 
 
 def _line(stage: Stage, artefact: Artefact, statuses: Mapping[str, str]) -> StageLine:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cfvideo.core.cli import run
 from cfvideo.core.errors import CfError, ConfigError, DataError, IntegrityError
 from cfvideo.core.inspection.request import Request
 from cfvideo.core.inspection.run import inspect
@@ -80,6 +81,18 @@ def test_what_cannot_be_shown_is_refused_with_the_way_out(finished: list[Path], 
                                                           message: str) -> None:
     with pytest.raises(kind, match=message):
         look(finished, *overrides, **options)
+
+
+def test_labels_whose_making_was_interrupted_are_told_from_older_ones(tmp_path: Path) -> None:
+    """Nine's clusters are finished and assigning them was begun, so nothing is stale; six's labels are there."""
+    files, nine = toy_run(tmp_path / "r", *ONE_BAD), ("CLUSTER.NUM_CLUSTERS", "9")
+    folder = tmp_path / "r/out/stages/assign"
+    (six,) = folder.iterdir()
+    assert run(TOY, files=files, overrides=[*ONE_BAD, *nine], stages="cluster,assign", dry_run=False, command="t") == 0
+    (made,) = set(folder.iterdir()) - {six}
+    made.rename(folder / f"{made.name}.partial")
+    with pytest.raises(IntegrityError, match=rf"\(its own are not finished\): look at them with --assign {six}, or"):
+        look(files, *nine)
 
 
 def test_a_folder_of_another_stage_or_of_other_data_is_refused(finished: list[Path]) -> None:

@@ -153,12 +153,14 @@ def test_further_networks_get_their_columns(tmp_path: Path) -> None:
 
 
 def test_a_row_that_many_stages_met_is_one_row(tmp_path: Path) -> None:
-    met = [replace(line, dataset=f"seed {seed}: {name} on T test") for seed in range(3)
+    met = [replace(line, dataset=f"seed {seed}: {name} on T test", index="of T's test") for seed in range(3)
            for name in ("untrained", "n_pre", "n_cf", "prototype") for line in failures(2)]
     _, page = read(ReportData("t", "c", "", failures=met), tmp_path)
     assert "2 rows could not be read (1 missing, 1 undecodable)" in page.text
     assert "seed 0: untrained on T test and 11 more 7 motion/00000.mp4" in page.text
     assert len((tmp_path / "failures.csv").read_text().splitlines()) == 1 + 24
+    _, page = read(ReportData("t", "c", "", failures=[*met, replace(met[0], index="of T's training split")]), tmp_path)
+    assert "3 rows could not be read" in page.text
 
 
 def test_few_failures_are_all_shown(tmp_path: Path) -> None:
