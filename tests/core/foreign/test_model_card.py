@@ -13,6 +13,7 @@ from cfvideo.core.foreign.containers import read_checkpoint
 from cfvideo.core.foreign.exports import WEIGHTS, export_network
 from cfvideo.core.foreign.imports import Asked, import_weights
 from cfvideo.core.network_file import FILE_NAME, read_header
+from cfvideo.models.staged import ARCHITECTURES as STAGED
 from tests.checkpoints import assert_same_network, with_history
 from tests.core.foreign.test_exports import R2PLUS1D, SIDES, VIEW, image, saved, video
 
@@ -26,7 +27,8 @@ def cards_network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.mark.parametrize(("build", "architecture", "with_head"), [
     (image, {"arch": "resnet18"}, True), (image, {"arch": "resnet18"}, False),
-    (video, {**R2PLUS1D, "bn_eps": 0.125}, True), (video, R2PLUS1D, False)])
+    (video, {**R2PLUS1D, "bn_eps": 0.125}, True), (video, R2PLUS1D, False),
+    *((video, {"arch": arch}, with_head) for arch in STAGED for with_head in (True, False))])
 def test_the_model_cards_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, build: Any,
                                    architecture: dict[str, Any], with_head: bool) -> None:
     ours = build(**architecture)
