@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from cfvideo.core.durable import sha256_file, write_bytes, write_json
 from cfvideo.core.errors import ConfigError, IntegrityError
-from cfvideo.core.foreign.imports import HEAD, Interchange
+from cfvideo.core.foreign.imports import HEAD, Interchange, writing
 from cfvideo.core.foreign.model_card import model_card
 from cfvideo.core.foreign.sidecar import FORMAT, sidecar_of
 from cfvideo.core.matching import match
@@ -32,7 +32,7 @@ def export_network(source: Path, out: Path, sides: Sequence[Interchange], *, wit
 
     Raises:
         IntegrityError: damaged, not a network file, or not what its header says.
-        ConfigError: `out` exists.
+        ConfigError: `out` exists, or cannot be written.
     """
     if out.exists():
         raise ConfigError(f"--out {out}: exists already; delete it or choose another place")
@@ -47,11 +47,12 @@ def export_network(source: Path, out: Path, sides: Sequence[Interchange], *, wit
     kept = side.outward({name: value for name, value in tensors.items() if with_head or name not in HEAD})
     data = save(kept, metadata={"format": "pt"})
     facts = _facts(source, header, side, network, with_head) | {"weights_sha256": hashlib.sha256(data).hexdigest()}
-    out.mkdir(parents=True)
-    write_bytes(out / WEIGHTS, data)
-    write_json(sidecar_of(out / WEIGHTS), facts)
     code = side.loader(header["architecture"], facts["num_classes"])
-    write_bytes(out / "README.md", model_card(facts, code, _parameters(kept)).encode())
+    with writing(out):
+        out.mkdir(parents=True)
+        write_bytes(out / WEIGHTS, data)
+        write_json(sidecar_of(out / WEIGHTS), facts)
+        write_bytes(out / "README.md", model_card(facts, code, _parameters(kept)).encode())
     return [f"{side.name} network {header['architecture']}: {len(kept)} tensors",
             *([] if task == "labels" else [f"left out: the head, which answers the pretext task {task}"]),
             *(f"wrote {path}" for path in sorted(out.iterdir()))]
