@@ -14,7 +14,8 @@ from typing import Any
 
 from torch import Tensor
 
-from cfimage.resnet import ARCHITECTURES, DEPTHS, build_resnet
+from cfimage.modality import build_network
+from cfimage.resnet import ARCHITECTURES, DEPTHS
 from cfvideo.core.errors import IntegrityError
 from cfvideo.core.foreign.containers import Checkpoint
 from cfvideo.core.foreign.imports import Imported, Interchange, clip_view
@@ -119,6 +120,12 @@ def _our_name(name: str) -> str:
     return f"{place}.{inner.replace('conv', 'bn').replace('downsample.0', 'downsample.1')}.{_NORM[found['what']]}"
 
 
+def public(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """torchvision's names, which are ours; of a jigsaw network its trunk, whose fc is the projection of patches."""
+    trunk, _ = below(tensors, "trunk.")
+    return {name: value for name, value in trunk.items() if not name.startswith("fc.")} if trunk else dict(tensors)
+
+
 def loader(architecture: Mapping[str, Any], num_classes: int) -> str:
     """Python that makes torchvision's network for exported weights; empty where it has none."""
     arch = architecture["arch"]
@@ -129,5 +136,5 @@ def loader(architecture: Mapping[str, Any], num_classes: int) -> str:
             f"# or timm.create_model({arch!r}, num_classes={num_classes}): its names are the same")
 
 
-IMAGE_WEIGHTS = Interchange(name="image", architectures=ARCHITECTURES, build_network=build_resnet,
-                            families=(read_resnet, read_caffe2), outward=dict, loader=loader, mean=MEAN, std=STD)
+IMAGE_WEIGHTS = Interchange(name="image", architectures=ARCHITECTURES, build_network=build_network,
+                            families=(read_resnet, read_caffe2), outward=public, loader=loader, mean=MEAN, std=STD)

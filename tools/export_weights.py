@@ -6,7 +6,8 @@
 
 SOURCE is an OUTPUT_DIR (with --network and --seed), the folder of a finished stage, or a weights.safetensors. Names are
 torchvision's, which for ResNets are timm's too, and PyTorchVideo's for its networks: all are what ours are called, so
-there is nothing to choose. tools/import_weights.py reads the result back as it was.
+there is nothing to choose. tools/import_weights.py reads the result back as it was. Of a network that learned a pretext
+task (rotnet, jigsaw) the trunk is written: its head has no classes of anybody's data.
 
 Exit codes: 0 done, 2 the command line is wrong or there is no such network, 6 a file is damaged.
 """

@@ -102,3 +102,12 @@ def test_there_and_back(run: Run, tmp_path: Path) -> None:
         again = run("export_weights", tmp_path / "run", "--out", tmp_path / "out", *arguments)
         assert again.returncode == 2
         assert said in again.stderr
+
+
+def test_a_place_that_cannot_be_written_is_named(run: Run, theirs: Path, tmp_path: Path) -> None:
+    finish(tmp_path / "run", "train_cf", "seed 0: n_cf")
+    for tool, source in (("import_weights", theirs), ("export_weights", tmp_path / "run")):
+        done = run(tool, source, "--out", theirs / "x")  # below a file
+        assert done.returncode == 2
+        assert f"--out {theirs / 'x'}" in done.stderr
+        assert "Not a directory" in done.stderr

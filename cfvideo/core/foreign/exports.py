@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from cfvideo.core.durable import sha256_file, write_bytes, write_json
 from cfvideo.core.errors import ConfigError, IntegrityError
-from cfvideo.core.foreign.imports import HEAD, Interchange
+from cfvideo.core.foreign.imports import HEAD, Interchange, writing
 from cfvideo.core.foreign.model_card import model_card
 from cfvideo.core.foreign.sidecar import FORMAT, sidecar_of
 from cfvideo.core.matching import match
 from cfvideo.core.network_file import outlined, read_header
 from cfvideo.core.norms import bn_epsilons
+from cfvideo.core.recipes import without_task
 from cfvideo.core.tensors import load_tensors
 
 WEIGHTS = "model.safetensors"
@@ -26,9 +27,12 @@ WEIGHTS = "model.safetensors"
 def export_network(source: Path, out: Path, sides: Sequence[Interchange], *, with_head: bool) -> list[str]:
     """Write the network file `source` into the new folder `out`; returns lines that say what was done.
 
+    A network that learned a pretext task goes out as its trunk alone, for whole, untouched samples: its head tells
+    turns or orders of patches apart, which are classes of nobody's data.
+
     Raises:
         IntegrityError: damaged, not a network file, or not what its header says.
-        ConfigError: `out` exists.
+        ConfigError: `out` exists, or cannot be written.
     """
     if out.exists():
         raise ConfigError(f"--out {out}: exists already; delete it or choose another place")
@@ -37,16 +41,20 @@ def export_network(source: Path, out: Path, sides: Sequence[Interchange], *, wit
     side = _side(source, header, sides)
     network = outlined(side.build_network, str(source), num_classes=header["num_classes"], **header["architecture"])
     match(tensors, network.state_dict()).require(str(source), f"Its header asks for {header['architecture']}.")
-    with_head = with_head and header["num_classes"] > 0
-    kept = {name: value for name, value in tensors.items() if with_head or name not in HEAD}
-    data = save(side.outward(kept), metadata={"format": "pt"})
+    task = header["architecture"].get("task", "labels")
+    header |= {name: without_task(header[name]) for name in ("architecture", "view")}
+    with_head = with_head and header["num_classes"] > 0 and task == "labels"
+    kept = side.outward({name: value for name, value in tensors.items() if with_head or name not in HEAD})
+    data = save(kept, metadata={"format": "pt"})
     facts = _facts(source, header, side, network, with_head) | {"weights_sha256": hashlib.sha256(data).hexdigest()}
-    out.mkdir(parents=True)
-    write_bytes(out / WEIGHTS, data)
-    write_json(sidecar_of(out / WEIGHTS), facts)
     code = side.loader(header["architecture"], facts["num_classes"])
-    write_bytes(out / "README.md", model_card(facts, code, _parameters(kept)).encode())
+    with writing(out):
+        out.mkdir(parents=True)
+        write_bytes(out / WEIGHTS, data)
+        write_json(sidecar_of(out / WEIGHTS), facts)
+        write_bytes(out / "README.md", model_card(facts, code, _parameters(kept)).encode())
     return [f"{side.name} network {header['architecture']}: {len(kept)} tensors",
+            *([] if task == "labels" else [f"left out: the head, which answers the pretext task {task}"]),
             *(f"wrote {path}" for path in sorted(out.iterdir()))]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -134,12 +135,21 @@ def fitted(side: Interchange, found: Imported, num_classes: int | None = None) -
     return {name: state[name].to(wanted[name].dtype) for name in matched.loaded}, matched
 
 
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """Raises ConfigError where what is asked for at `out` cannot be written there."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"--out {out}: cannot be written ({error}); choose a place that can be") from error
+
+
 def import_weights(checkpoint: Checkpoint, sides: Sequence[Interchange], out: Path, asked: Asked) -> list[str]:
     """Write `checkpoint` as a network file of ours at `out`; returns lines that say what was done.
 
     Raises:
         IntegrityError: it is not recognised, does not match in every name and shape, or holds NaN.
-        ConfigError: `out` exists.
+        ConfigError: `out` exists, or cannot be written.
     """
     if out.exists():
         raise ConfigError(f"--out {out}: exists already; delete it or choose another place")
@@ -150,10 +160,11 @@ def import_weights(checkpoint: Checkpoint, sides: Sequence[Interchange], out: Pa
     broken = [name for name, value in state.items() if not bool(torch.isfinite(value).all())]
     if broken:
         raise IntegrityError(f"{checkpoint.path}: NaN or infinite numbers in {', '.join(broken[:8])}")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_network(out, state, architecture=found.architecture, num_classes=found.num_classes, view=found.view,
-                  class_names=found.class_names,
-                  source={"file": checkpoint.path.name, "sha256": checkpoint.sha256, "kind": found.source})
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_network(out, state, architecture=found.architecture, num_classes=found.num_classes, view=found.view,
+                      class_names=found.class_names,
+                      source={"file": checkpoint.path.name, "sha256": checkpoint.sha256, "kind": found.source})
     return [*described(side, found), f"loaded: {len(matched.loaded)} tensors, every one of the network", f"wrote {out}"]
 
 

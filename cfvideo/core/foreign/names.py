@@ -7,10 +7,13 @@ from collections.abc import Iterable, Mapping
 
 import torch
 
+from cfvideo.core.errors import IntegrityError
+
 # What may stand before a network's own names: containers, wrappers, and the part of a larger model that it is.
 _WORDS = ("state_dict", "state_dict_ema", "model", "model_ema", "model_state", "model_state_dict", "module", "network",
           "net", "backbone", "encoder", "encoder_q", "base_encoder", "online_encoder", "teacher", "trunk", "base_model",
           "_feature_blocks", "classy_state_dict", "blobs")
+_MAX_BLOCKS = 256  # as BLOCKS of a config
 
 
 def prefix_before(names: Iterable[str], anchor: str) -> str | None:
@@ -37,5 +40,13 @@ def part_of(name: str) -> str:
 
 
 def blocks_of(names: Iterable[str], pattern: str) -> int:
-    """Number of blocks of a stage: one more than the highest that group 1 of `pattern` finds; at least 1."""
-    return 1 + max((int(found[1]) for name in names if (found := re.match(pattern, name))), default=0)
+    """Number of blocks of a stage: one more than the highest that group 1 of `pattern` finds; at least 1.
+
+    Raises:
+        IntegrityError: more than a config may ask for, named before anybody builds them.
+    """
+    found = {int(match[1]): name for name in names if (match := re.match(pattern, name))}
+    highest = max(found, default=0)
+    if highest >= _MAX_BLOCKS:
+        raise IntegrityError(f"{found[highest]}: no network here has more than {_MAX_BLOCKS} blocks in a stage")
+    return 1 + highest

@@ -24,15 +24,18 @@ def public(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def loader(architecture: Mapping[str, Any], num_classes: int) -> str:
     """Python that makes the public library's network, ready for the exported names; empty where there is none."""
-    arch, classes = architecture["arch"], num_classes or 400
+    arch, classes, pool = architecture["arch"], num_classes or 400, ""
     if arch == "r2plus1d_18" and architecture.get("midplanes") == "torchvision":
         library, made, head = "torchvision.models.video", f"r2plus1d_18(num_classes={classes})", "network.fc"
-    elif arch in staged.ARCHITECTURES:  # X3D's and R(2+1)D's end in a softmax, where ours give logits
-        library, made, head = "pytorchvideo.models.hub", f"{arch}(model_num_class={classes})", "network.blocks[5].proj"
+    elif arch in staged.ARCHITECTURES:
+        # The hub's X3D and R(2+1)D end in a softmax, and every pool there is made for clips of one size.
+        library, made = "pytorchvideo.models.hub", f"{arch}(model_num_class={classes}, head_activation=None)"
+        head, inner = "network.blocks[5].proj", ".pool" if arch.startswith("x3d") else ""
+        pool = f"\nnetwork.blocks[5].pool{inner} = torch.nn.AdaptiveAvgPool3d(1)"
     else:
         return ""
     headless = "" if num_classes else f"\n{head} = torch.nn.Identity()"
-    return f"import torch\nfrom {library} import {arch}\n\nnetwork = {made}{headless}"
+    return f"import torch\nfrom {library} import {arch}\n\nnetwork = {made}{pool}{headless}"
 
 
 VIDEO_WEIGHTS = Interchange(name="video", architectures=ARCHITECTURES, build_network=build_network,

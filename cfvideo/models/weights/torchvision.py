@@ -65,9 +65,10 @@ def _midplanes(tensors: Mapping[str, Tensor], widths: list[int]) -> str:
 
 
 def view_of(file_name: str, architecture: Mapping[str, Any]) -> dict[str, Any]:
-    """Clips of 112 pixels; as many frames as the file's name says (`clip8`, `32frms`), else torchvision's 16 or
-    VMZ's 32."""
-    said = re.search(r"clip(\d+)|(\d+)frms", file_name)
-    usual = 32 if architecture["midplanes"] == "caffe2" else 16
-    return clip_view(num_frames=int(said[1] or said[2]) if said else usual, frame_stride=1, short_edge_px=128,
-                     crop_px=112, mean=MEAN, std=STD)
+    """Clips of 112 pixels; as many frames as the file's name says (`clip8`, `32frms`, `r2.5d_d34_l32`), else
+    torchvision's 16 or VMZ's 32."""
+    said = re.search(r"clip(\d+)|(\d+)frms|_l(\d+)", file_name)
+    # torchvision resamples videos to 15 frames/s (its weights' meta), every second frame of most; VMZ takes each.
+    usual, stride = (32, 1) if architecture["midplanes"] == "caffe2" else (16, 2)
+    num_frames = int(said[1] or said[2] or said[3]) if said else usual
+    return clip_view(num_frames=num_frames, frame_stride=stride, short_edge_px=128, crop_px=112, mean=MEAN, std=STD)

@@ -148,6 +148,8 @@ def test_wrong_labels_on_imagenet() -> None:
     spec = shipped("imagenet_noise.yaml")
     assert spec.n_pre == spec.n_cf
     assert (spec.n_pre.arch, spec.n_pre.task, spec.probe.layers) == ("resnet50", "labels", ("res5",))
+    solver = spec.n_pre.solver
+    assert (solver.momentum, solver.nesterov, solver.weight_decay) == (0.9, False, 1e-4)  # supplement D's setting
     assert (spec.d_pre.format, spec.d_pre.labels.noise, spec.d_cf.path) == ("imagenet", 0.5, "")
     assert list(spec.d_tar) == ["IMAGENET", "IMAGENET9K", "INATURALIST"]
     assert (spec.baselines, spec.distillation.temperature, spec.distillation.alpha) == (("distillation",), 20.0, 0.75)

@@ -120,23 +120,6 @@ def test_the_trunk_alone(tmp_path: Path) -> None:
     assert read_header(tmp_path / "back")["num_classes"] == 0
 
 
-@pytest.mark.parametrize(("build", "architecture", "with_head"), [
-    (image, {"arch": "resnet18"}, True), (image, {"arch": "resnet18"}, False),
-    (video, {**R2PLUS1D, "bn_eps": 0.125}, True), (video, R2PLUS1D, False)])
-def test_the_model_cards_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, build: Any,
-                                   architecture: dict[str, Any], with_head: bool) -> None:
-    ours = build(**architecture)
-    export_network(saved(tmp_path / "ours", ours, architecture), tmp_path / "out", SIDES, with_head=with_head)
-    card = (tmp_path / "out" / "README.md").read_text()
-    monkeypatch.chdir(tmp_path / "out")
-    scope: dict[str, Any] = {}
-    exec(card.split("```python\n")[1].split("```")[0], scope)
-    theirs = scope["network"].eval()
-    assert_same_network(theirs, ours if with_head else ours.features,
-                        *((3, 64, 64) if build is image else (3, 8, 32, 32)))
-    assert "minus mean [0.4, 0.5, 0.6]" in card
-
-
 def test_a_card_without_a_public_network_says_so(tmp_path: Path) -> None:
     source = saved(tmp_path / "ours", small_video("caffe2"), SMALL)
     lines = export_network(source, tmp_path / "out", SIDES, with_head=True)

@@ -51,6 +51,7 @@ def test_what_was_done_is_said_and_where_it_came_from_kept(tmp_path: Path) -> No
     ({"stem.6.weight": torch.zeros(1)}, "unexpected: 1: stem.6.weight"),
     ({"stem.3.weight": torch.zeros(4, 2, 3, 3, 1)}, "mismatched: 1: stem.3.weight"),
     ({"fc.bias": None}, "missing: 1: fc.bias"),
+    ({"layer1.99999.conv1.x": torch.zeros(1)}, "layer1.99999.conv1.x: no network here has more than 256 blocks"),
     ({"stem.1.weight": torch.ones(2, dtype=torch.int64)}, "stem.1.weight (integer [2], the network takes float [2])"),
     ({"stem.1.weight": torch.tensor([1.0, float("nan")])}, "NaN or infinite numbers in stem.1.weight")])
 def test_one_wrong_tensor_and_nothing_is_written(tmp_path: Path, changes: dict[str, Any], named: str) -> None:

@@ -67,13 +67,14 @@ def test_the_papers_networks_are_known_by_name(depth: int, midplanes: Any) -> No
     assert (found["arch"], found["midplanes"]) == (f"r2plus1d_{depth}", midplanes)
 
 
-@pytest.mark.parametrize(("name", "midplanes", "num_frames"), [
-    ("r2plus1d_34_clip8_ig65m_from_scratch-9bae36ae.pth", "caffe2", 8),
-    ("r2plus1d_34_clip32_ft_kinetics_from_ig65m-ade133f1.pth", "caffe2", 32), ("ig65m_8frms.pth", "caffe2", 8),
-    ("any.pth", "caffe2", 32), ("r2plus1d_18-91a641e6.pth", "torchvision", 16)])
-def test_what_it_is_fed(tmp_path: Path, name: str, midplanes: Any, num_frames: int) -> None:
+@pytest.mark.parametrize(("name", "midplanes", "num_frames", "stride"), [
+    ("r2plus1d_34_clip8_ig65m_from_scratch-9bae36ae.pth", "caffe2", 8, 1),
+    ("r2plus1d_34_clip32_ft_kinetics_from_ig65m-ade133f1.pth", "caffe2", 32, 1), ("ig65m_8frms.pth", "caffe2", 8, 1),
+    ("r2.5d_d18_l16.pkl", "caffe2", 16, 1), ("any.pth", "caffe2", 32, 1),
+    ("r2plus1d_18-91a641e6.pth", "torchvision", 16, 2)])
+def test_what_it_is_fed(tmp_path: Path, name: str, midplanes: Any, num_frames: int, stride: int) -> None:
     view = read_header(imported(small_video(midplanes).state_dict(), tmp_path, name))["view"]
-    stated = {"num_frames": num_frames, "frame_stride": 1, "short_edge_px": 128, "crop_px": 112, "flip": True,
+    stated = {"num_frames": num_frames, "frame_stride": stride, "short_edge_px": 128, "crop_px": 112, "flip": True,
               "mean": [0.43216, 0.394666, 0.37645], "std": [0.22803, 0.22145, 0.216989]}
     assert view == {**json.loads(json.dumps(dataclasses.asdict(ClipSpec()))), **stated}
 
