@@ -115,7 +115,7 @@ def test_decord_is_fenced_for_every_reason_on_its_own(video: Video, change: dict
 @pytest.mark.parametrize(("change", "fits"), [
     ({}, True), ({"codec": "av1"}, False), ({"width": 64}, False), ({"height": 4320, "width": 7680}, False),
     ({"pixel_format": "yuv444p"}, False), ({"orientation": (True, False, False)}, True),
-    ({"clean_entries": False}, False), ({"num_frames": None}, False)])
+    ({"clean_entries": False}, False), ({"num_frames": None}, False), ({"matrix": 1}, False), ({"matrix": 6}, True)])
 def test_what_goes_to_nvdec(video: Video, change: dict[str, object], fits: bool) -> None:
     found = replace(survey(video("gop12"), max_pixels=1 << 24), width=340, height=256)
     assert (dali_backend.unfit("dali_gpu", replace(found, **change)) == "") is fits  # type: ignore[arg-type]

@@ -150,6 +150,19 @@ def test_dali_is_exact_or_not_asked(video: Video, kind: str) -> None:
 
 
 @has_dali
+@pytest.mark.parametrize(("tag", "fits"), [(None, True), (1, False), (5, True), (6, True), (9, False)])
+def test_dali_is_asked_for_colours_that_it_gives_as_pyav_does(tmp_path: Path, tag: int | None, *, fits: bool) -> None:
+    """It has BT.601's matrix alone: a saturated colour of another is far off."""
+    path = write_frames(tmp_path / "x.webm", [(90, 60, 200)] * 4, size=(64, 64), codec="libvpx-vp9",
+                        pixel_format="yuv420p", colorspace=tag, color_range=1)
+    assert (dali_backend.unfit("dali_cpu", survey(path, max_pixels=1 << 24)) == "") is fits
+    (by_dali,) = dali_backend.decode("dali_cpu", [np.fromfile(path, np.uint8)], [[2]])
+    by_pyav = read_frames(path, choose=lambda _: [2])
+    apart = np.abs(by_dali.numpy().astype(int) - np.asarray(by_pyav).astype(int))
+    assert bool(apart.max() <= 2) is fits
+
+
+@has_dali
 @pytest.mark.parametrize("extension", ["mp4", "mov", "mkv"])
 def test_dali_decodes_motion_jpeg(tmp_path: Path, extension: str) -> None:
     path = write_video(tmp_path / f"x.{extension}", Recipe(num_frames=20, codec="mjpeg", pixel_format="yuvj420p"))

@@ -20,6 +20,9 @@ from cfvideo.data.decoders.survey import Survey
 CPU_CODECS = ("vp9", "mjpeg")
 GPU_CODECS = ("h264", "hevc", "vp9")
 _PIXEL_FORMATS = {"dali_cpu": ("yuv420p", "yuvj420p", "yuvj422p", "yuvj444p"), "dali_gpu": ("yuv420p", "yuvj420p")}
+# DALI turns every picture into RGB by BT.601's matrix: it may have what that or nothing is said of (AVCOL_SPC_BT470BG,
+# SMPTE170M, UNSPECIFIED). Of BT.709 its levels are up to 14 off.
+_MATRICES = (2, 5, 6)
 # NVDEC's bounds over the codecs above, pixels (Video Codec SDK, decoder capabilities of Turing and later).
 GPU_SIZES = (144, 4096)
 
@@ -34,6 +37,8 @@ def unfit(decoder: str, found: Survey) -> str:
         return "fragmented, or key frames that are no IDR pictures"
     if found.pixel_format not in _PIXEL_FORMATS[decoder]:
         return f"pixels are {found.pixel_format}"
+    if found.matrix not in _MATRICES:
+        return f"colours are of matrix {found.matrix}, and DALI knows BT.601's alone"
     low, high = GPU_SIZES
     if decoder == "dali_gpu" and not low <= min(found.width, found.height) <= max(found.width, found.height) <= high:
         return f"pictures of {found.width} x {found.height} are outside NVDEC's {low} to {high} pixels"

@@ -37,7 +37,8 @@ class Survey:
     width, height: of the stored pictures, pixels. orientation: see `display_orientation`.
     stream: position of the video stream among all streams.
     clean_entries: every key frame can be entered by without its past (H.264: all of them are IDR pictures).
-    hidden_frames: an edit list hides frames. fragmented: an mp4 in fragments.
+    hidden_frames: an edit list hides frames. fragmented: an mp4 in fragments. matrix: between YUV and RGB, as FFmpeg
+    numbers them (AVCOL_SPC).
     """
 
     num_frames: int | None
@@ -52,6 +53,7 @@ class Survey:
     clean_entries: bool
     hidden_frames: bool
     fragmented: bool
+    matrix: int
 
     @property
     def doubt(self) -> str:
@@ -88,7 +90,7 @@ def _surveyed(path: Path, video: OpenVideo) -> Survey:
         orientation=display_orientation(first), stream=video.stream.index, size_bytes=video.size_bytes,
         clean_entries=decoder.name != "h264" or _all_idr(packets, decoder.extradata or b""),
         hidden_frames=any(packet.is_discard for packet in packets),
-        fragmented=container == MP4 and is_fragmented(path))
+        fragmented=container == MP4 and is_fragmented(path), matrix=int(first.colorspace))
 
 
 def _first_frame(video: OpenVideo, packets: list[Packet[VideoStream]]) -> VideoFrame:
