@@ -31,6 +31,9 @@ class PacketSource(Protocol):
     def packets(self, runs: Sequence[range]) -> Iterator[tuple[int, Packet[VideoStream]]]:
         """The packets of ranges that ascend and lie apart, with their positions."""
 
+    def new_decoder(self) -> VideoCodecContext:
+        """A decoder for them that has decoded nothing yet."""
+
 
 class ScannedPackets:
     """The packets of an open container.
@@ -75,3 +78,8 @@ class ScannedPackets:
                     if position >= run.start:
                         yield position, packet
                     position += 1
+
+    def new_decoder(self) -> VideoCodecContext:
+        # Only the container knows all of what some decoders must be told (tags, sizes): it is opened again.
+        with open_video(self._path, max_pixels=self._max_pixels) as video:
+            return video.stream.codec_context
