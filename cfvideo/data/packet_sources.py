@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from cfvideo.core.media import Media
 from cfvideo.data.media_file import OpenVideo, open_video
 from cfvideo.data.packet_plan import PacketTable, Stamp, tabulate
+from cfvideo.data.parameter_sets import ParameterSets
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -48,10 +49,11 @@ class ScannedPackets:
         self.table = self._scan(video)
 
     def _scan(self, video: OpenVideo) -> PacketTable:
-        stamps, cut = [], False
+        stamps, cut, sets = [], False, ParameterSets(self.codec, self.decoder.extradata)
         for packet in video.container.demux(video.stream):
             if packet.size:
                 stamps.append(Stamp.of(packet, self.codec))
+                sets.note(packet)
                 cut = packet.is_corrupt
                 if self.kept is not None:
                     self.kept.append(packet)
@@ -59,7 +61,8 @@ class ScannedPackets:
         field_order = getattr(self.decoder, "field_order", _PROGRESSIVE + 1)
         # FFmpeg flags the packet that the end of the file cuts off; half of its picture would be made up.
         return tabulate(stamps[:-1] if cut else stamps, container=self.container, codec=self.codec,
-                        truncated=cut or video.is_cut, interlaced=field_order > _PROGRESSIVE)
+                        truncated=cut or video.is_cut, interlaced=field_order > _PROGRESSIVE,
+                        changing=sets.changed)
 
     def packets(self, runs: Sequence[range]) -> Iterator[tuple[int, Packet[VideoStream]]]:
         if self.kept is not None:

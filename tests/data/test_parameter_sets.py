@@ -10,7 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from cfvideo.data.decode import probe, read_frames
+from cfvideo.data.decoders.survey import survey
 from cfvideo.data.painter import Painter
+from cfvideo.data.parameter_sets import ParameterSets
 from cfvideo.data.pixels import same_size
 from tests.synthetic import write_frames
 
@@ -84,3 +86,54 @@ def test_every_pass_begins_with_the_parameter_sets_of_the_beginning(tmp_path: Pa
     parts = [part(tmp_path / f"{i}.mp4", GOP + more) for i, more in enumerate(params)]
     path = joined(tmp_path / "joined.mp4", parts)
     assert_gives_its_parts(path, parts, [[4], [4, 33], [4, 33, 58]], tmp_path / "packets")
+
+
+X265 = "log-level=none:keyint=12:min-keyint=12:scenecut=0:bframes=3:b-adapt=0:open-gop=1"
+
+
+@pytest.mark.parametrize(("codec", "params"), [
+    ("libx264", (GOP, f"{GOP}:open-gop=1:chroma-qp-offset=4")), ("libx264", (GOP, f"{GOP}:chroma-qp-offset=4")),
+    ("libx265", (X265, f"{X265}:cbqpoffs=6:crqpoffs=6"))])
+@pytest.mark.parametrize("extension", ["mp4", "mkv"])
+def test_key_frames_whose_parameter_sets_lie_far_before_them(tmp_path: Path, codec: str, params: tuple[str, str],
+                                                             extension: str) -> None:
+    parts = [part(tmp_path / f"{i}.mp4", more, codec) for i, more in enumerate(params)]
+    path = joined(tmp_path / f"joined.{extension}", parts)
+    assert probe(path).counted
+    assert_gives_its_parts(path, parts, [[4], [44], [57], [4, 57]], tmp_path / "packets")
+
+
+@pytest.mark.parametrize(("codec", "params"), [("libx264", GOP), ("libx265", X265)])
+@pytest.mark.parametrize("extension", ["mp4", "mkv"])
+def test_parameter_sets_that_come_again_unchanged_are_no_change(tmp_path: Path, codec: str, params: str,
+                                                                extension: str) -> None:
+    """Before the second part, and with its own encoder's repetition before every key frame."""
+    parts = [part(tmp_path / f"{i}.mp4", params + ":repeat-headers=1" * (codec == "libx264"), codec) for i in range(2)]
+    path = joined(tmp_path / f"joined.{extension}", parts)
+    assert not probe(path).counted
+    assert_gives_its_parts(path, parts, [[44], [4, 57]], tmp_path / "packets")
+
+
+def test_other_decoders_are_not_asked(tmp_path: Path) -> None:
+    parts = [part(tmp_path / f"{i}.mp4", GOP + more) for i, more in enumerate(("", ":chroma-qp-offset=4"))]
+    assert survey(joined(tmp_path / "joined.mp4", parts), max_pixels=1 << 24).doubt
+    assert not survey(parts[0], max_pixels=1 << 24).doubt
+
+
+A, B, PICTURE = b"\x67\x01\x02", b"\x68\x03", b"\x65\x09\x09\x67\x07"
+
+
+def behind_start_codes(*units: bytes) -> bytes:
+    return b"".join(b"\0\0\0\1" + unit for unit in units)
+
+
+@pytest.mark.parametrize(("header", "packets", "changed"), [
+    ((A, B), [(A, B, PICTURE), (PICTURE,), (B, PICTURE)], False),
+    ((), [(A, B, PICTURE), (A, B, PICTURE)], False),
+    ((A, B), [(PICTURE,), (A, B + b"\1", PICTURE)], True),
+    ((), [(A, B, PICTURE), (A + b"\1", B, PICTURE)], True)])
+def test_units_behind_start_codes(header: tuple[bytes, ...], packets: list[tuple[bytes, ...]], changed: bool) -> None:
+    sets = ParameterSets("h264", behind_start_codes(*header))
+    for units_of in packets:
+        sets.note(av.Packet(behind_start_codes(*units_of)))  # type: ignore[arg-type]
+    assert sets.changed is changed
