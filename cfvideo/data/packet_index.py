@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_MAGIC = b"cfpk0002"
+_MAGIC = b"cfpk0003"
 _DIGEST_BYTES = 16
 _COLUMNS = (("times", "<i8"), ("offsets", "<i8"), ("sizes", "<i4"), ("keys", "<i4"))
 

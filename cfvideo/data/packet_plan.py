@@ -3,8 +3,8 @@
 Frame n is the n-th frame in presentation order. Where every packet makes one frame and carries its own time stamp
 (H.264, HEVC, VP9, AV1 in mp4, mov, mkv or webm), presentation order is the order of the time stamps, and a wanted
 frame needs the packets from the last key frame that is not shown later. Everything else (AVI, MPEG-TS, MPEG-4 part 2,
-field pictures, leading pictures before the first key frame, files that end early) has no such table and is decoded in
-order and counted.
+field pictures, leading pictures before the first key frame, parameter sets that change on the way, files that end
+early) has no such table and is decoded in order and counted.
 """
 
 from __future__ import annotations
@@ -99,10 +99,13 @@ def hides_its_frame(packet: memoryview) -> bool:
     return not (is_superframe or shows_existing or shown)
 
 
-def tabulate(stamps: Sequence[Stamp], *, container: str, codec: str, interlaced: bool, truncated: bool
-             ) -> PacketTable:
-    """Make the table of a scanned file; `stamps` are all packets of the video stream, in decoding order."""
-    planned = container in _CONTAINERS and codec in _CODECS and not interlaced
+def tabulate(stamps: Sequence[Stamp], *, container: str, codec: str, interlaced: bool, truncated: bool,
+             changing: bool) -> PacketTable:
+    """Make the table of a scanned file; `stamps` are all packets of the video stream, in decoding order.
+
+    changing: its parameter sets change on the way (`ParameterSets`).
+    """
+    planned = container in _CONTAINERS and codec in _CODECS and not interlaced and not changing
     frames = _presentation_order(stamps) if planned and not truncated else None
     keys = [i for i, stamp in enumerate(stamps) if stamp.is_key]
     return PacketTable([stamp.pts for stamp in stamps], keys, frames, truncated)

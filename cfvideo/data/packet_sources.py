@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from cfvideo.core.media import Media
 from cfvideo.data.media_file import OpenVideo, open_video
 from cfvideo.data.packet_plan import PacketTable, Stamp, tabulate
+from cfvideo.data.parameter_sets import ParameterSets
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -31,6 +32,9 @@ class PacketSource(Protocol):
     def packets(self, runs: Sequence[range]) -> Iterator[tuple[int, Packet[VideoStream]]]:
         """The packets of ranges that ascend and lie apart, with their positions."""
 
+    def new_decoder(self) -> VideoCodecContext:
+        """A decoder for them that has decoded nothing yet."""
+
 
 class ScannedPackets:
     """The packets of an open container.
@@ -45,10 +49,11 @@ class ScannedPackets:
         self.table = self._scan(video)
 
     def _scan(self, video: OpenVideo) -> PacketTable:
-        stamps, cut = [], False
+        stamps, cut, sets = [], False, ParameterSets(self.codec, self.decoder.extradata)
         for packet in video.container.demux(video.stream):
             if packet.size:
                 stamps.append(Stamp.of(packet, self.codec))
+                sets.note(packet)
                 cut = packet.is_corrupt
                 if self.kept is not None:
                     self.kept.append(packet)
@@ -56,7 +61,8 @@ class ScannedPackets:
         field_order = getattr(self.decoder, "field_order", _PROGRESSIVE + 1)
         # FFmpeg flags the packet that the end of the file cuts off; half of its picture would be made up.
         return tabulate(stamps[:-1] if cut else stamps, container=self.container, codec=self.codec,
-                        truncated=cut or video.is_cut, interlaced=field_order > _PROGRESSIVE)
+                        truncated=cut or video.is_cut, interlaced=field_order > _PROGRESSIVE,
+                        changing=sets.changed)
 
     def packets(self, runs: Sequence[range]) -> Iterator[tuple[int, Packet[VideoStream]]]:
         if self.kept is not None:
@@ -75,3 +81,8 @@ class ScannedPackets:
                     if position >= run.start:
                         yield position, packet
                     position += 1
+
+    def new_decoder(self) -> VideoCodecContext:
+        # Only the container knows all of what some decoders must be told (tags, sizes): it is opened again.
+        with open_video(self._path, max_pixels=self._max_pixels) as video:
+            return video.stream.codec_context

@@ -23,6 +23,7 @@ from cfvideo.data.pixels import same_size
 
 if TYPE_CHECKING:
     from av.packet import Packet
+    from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -35,18 +36,21 @@ class StoredPackets:
     """The packets of an open file whose places are known. Raises av.FFmpegError where the decoder cannot be had."""
 
     def __init__(self, file: BinaryIO, index: PacketIndex, *, max_pixels: int) -> None:
-        import av
-
         assert index.columns is not None
-        self._file, self._columns = file, index.columns
+        self._file, self._columns, self._max_pixels = file, index.columns, max_pixels
         self.codec, self.container = index.codec, index.container
         self.table = _table(index.columns)
-        decoder = av.CodecContext.create(index.codec, "r")
+        self.decoder = self.new_decoder()
+
+    def new_decoder(self) -> VideoCodecContext:
+        import av
+
+        decoder = av.CodecContext.create(self.codec, "r")
         assert isinstance(decoder, av.VideoCodecContext)
-        decoder.extradata = index.columns.extradata
-        decoder.options = {"max_pixels": str(max_pixels)}
+        decoder.extradata = self._columns.extradata
+        decoder.options = {"max_pixels": str(self._max_pixels)}
         decoder.thread_count, decoder.thread_type = 1, "NONE"
-        self.decoder = decoder
+        return decoder
 
     def packets(self, runs: Sequence[range]) -> Iterator[tuple[int, Packet[VideoStream]]]:
         import av

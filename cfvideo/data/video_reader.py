@@ -98,8 +98,12 @@ class VideoReader:
     def _decoded(self, runs: list[range], needed: frozenset[int] | None = None) -> Iterator[VideoFrame]:
         """Frames of packet ranges (ascending, apart), each range decoded on its own.
 
-        needed: leave out non-reference pictures outside these packets, where the decoder can.
+        needed: leave out non-reference pictures outside these packets, where the decoder can; None: everything from
+        the first packet on, as a decoder that has seen nothing yet gives it.
         """
+        if self._decoder.is_open and needed is None:
+            # Flushed, it would keep the parameter sets of what it decoded last, which may not be those of the start.
+            self._decoder = self._source.new_decoder()
         decoder, lasts = self._decoder, {run.stop - 1 for run in runs}
         skipping = needed is not None and self.codec in _SKIPPING_DECODERS
         if decoder.is_open:

@@ -106,7 +106,7 @@ def test_a_file_that_changed_behind_its_fingerprint_is_an_error_or_read_through_
 def test_a_damaged_store_does_no_harm(video: Video, tmp_path: Path) -> None:
     path = video("gop12")
     read_frames(path, choose=lambda _: [1], packets=tmp_path)
-    file_of(tmp_path, path).write_bytes(b"cfpk0002 and rubbish")
+    file_of(tmp_path, path).write_bytes(b"cfpk0003 and rubbish")
     assert numbers_of(read_frames(path, choose=lambda _: [9], packets=tmp_path)) == [9]
     assert kept(path, tmp_path) is not None
 

@@ -70,7 +70,7 @@ def test_any_changed_or_missing_byte_is_noticed(tmp_path: Path) -> None:
     assert same(load(tmp_path, VIDEO, STATE), INDEX)
 
 
-@pytest.mark.parametrize("data", [b"", b"\x80\x04N.", b"cfpk0002", bytes(100)])
+@pytest.mark.parametrize("data", [b"", b"\x80\x04N.", b"cfpk0003", bytes(100)])
 def test_bytes_that_are_no_index(data: bytes) -> None:
     with pytest.raises(ValueError, match="not a packet index"):
         decoded(data)

@@ -14,8 +14,9 @@ def stamps(*pts: int | None, keys: tuple[int, ...] = (0,), discarded: tuple[int,
 
 
 def table(of: list[Stamp], container: str = MP4, codec: str = "h264", interlaced: bool = False,
-          truncated: bool = False) -> PacketTable:
-    return tabulate(of, container=container, codec=codec, interlaced=interlaced, truncated=truncated)
+          truncated: bool = False, changing: bool = False) -> PacketTable:
+    return tabulate(of, container=container, codec=codec, interlaced=interlaced, truncated=truncated,
+                    changing=changing)
 
 
 @pytest.mark.parametrize(("of", "frames"), [
@@ -36,7 +37,8 @@ def test_what_has_to_be_counted() -> None:
     of = stamps(0, 1, 2)
     assert table(of).frames is not None
     for counted in (table(of, container="avi"), table(of, container="mpegts"), table(of, codec="mpeg4"),
-                    table(of, codec="vp8"), table(of, interlaced=True), table(of, truncated=True)):
+                    table(of, codec="vp8"), table(of, interlaced=True), table(of, truncated=True),
+                    table(of, changing=True)):
         assert counted.frames is None
 
 

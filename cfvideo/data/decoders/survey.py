@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from cfvideo.core.media_file import MediaError
 from cfvideo.data.media_file import OpenVideo, open_video
 from cfvideo.data.packet_plan import Stamp, tabulate
+from cfvideo.data.parameter_sets import ParameterSets
 from cfvideo.data.pixels import display_orientation
 
 if TYPE_CHECKING:
@@ -81,8 +82,12 @@ def _surveyed(path: Path, video: OpenVideo) -> Survey:
     packets = [packet for packet in video.container.demux(video.stream) if packet.size]
     cut = any(packet.is_corrupt for packet in packets)
     field_order = getattr(decoder, "field_order", _PROGRESSIVE + 1)
+    sets = ParameterSets(decoder.name, decoder.extradata)
+    for packet in packets:
+        sets.note(packet)
     table = tabulate([Stamp.of(packet, decoder.name) for packet in packets], container=container, codec=decoder.name,
-                     truncated=cut or video.is_cut, interlaced=field_order > _PROGRESSIVE)
+                     truncated=cut or video.is_cut, interlaced=field_order > _PROGRESSIVE,
+                     changing=sets.changed)
     first = _first_frame(video, packets)
     return Survey(
         num_frames=None if table.frames is None else len(table.frames), codec=decoder.name, container=container,
