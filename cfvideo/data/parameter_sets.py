@@ -36,16 +36,22 @@ class ParameterSets:
         """Look at the next packet, in decoding order."""
         if self._codec not in _TYPES or self.changed:
             return
-        found = frozenset(self._leading(memoryview(packet)))
+        self.changed, data = packet.has_sidedata("new_extradata"), memoryview(packet)
+        if 0 < self._length_bytes < len(data) and self._kind(data[self._length_bytes]) in _TYPES[self._codec][1]:
+            return  # most packets begin with their picture: this is the quick way out, not another rule
+        found = frozenset(self._leading(data))
         self._known = self._known or found
-        self.changed = not found <= self._known or packet.has_sidedata("new_extradata")
+        self.changed |= not found <= self._known
+
+    def _kind(self, first: int) -> int:
+        return first >> 1 & 63 if self._codec == "hevc" else first & 31
 
     def _leading(self, data: memoryview | bytes) -> Iterator[bytes]:
         """Parameter sets at the start of some data; behind the first part of its picture there are none."""
         sets, pictures = _TYPES.get(self._codec, (range(0), range(64)))
         units = _behind_lengths(data, self._length_bytes) if self._length_bytes else _behind_start_codes(bytes(data))
         for first, unit in units:
-            kind = first >> 1 & 63 if self._codec == "hevc" else first & 31
+            kind = self._kind(first)
             if kind in pictures:
                 return
             if kind in sets:
