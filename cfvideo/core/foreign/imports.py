@@ -98,6 +98,9 @@ def recognised(checkpoint: Checkpoint, sides: Sequence[Interchange]) -> tuple[In
     """
     if checkpoint.kind == "safetensors" and is_network_file(checkpoint.path):
         raise ConfigError(f"{checkpoint.path}: a network file of this program already; N_PRE.WEIGHTS takes it as it is")
+    single = [name for name, value in checkpoint.tensors.items() if name.endswith("weight") and not value.ndim]
+    if single:
+        raise IntegrityError(f"{checkpoint.path}: {single[0]} is a single number, which no weight of a network is")
     for side in sides:
         found = next((found for family in side.families if (found := family(checkpoint)) is not None), None)
         if found is not None:

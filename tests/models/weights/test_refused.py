@@ -24,7 +24,9 @@ WEIGHT = torch.zeros(1)
     ({"teacher": {"backbone.cls_token": WEIGHT, "backbone.blocks.0.attn.qkv.weight": WEIGHT}}, "vision transformer"),
     ({"patch_embed.proj.weight": WEIGHT}, "vision transformer"),
     ({"teacher": {"backbone.blocks.0.0.attn.qkv.weight": WEIGHT}}, "vision transformer"),
-    ({"model_state": {"blocks.0.attn.q.weight": WEIGHT}}, "vision transformer")])
+    ({"model_state": {"blocks.0.attn.q.weight": WEIGHT}}, "vision transformer"),
+    ({"stem.0.weight": WEIGHT, "layer1.0.conv1.0.0.weight": WEIGHT, "fc.weight": torch.zeros(())},
+     "fc.weight is a single number")])
 def test_each_is_refused_with_its_reason(tmp_path: Path, content: Any, reason: str) -> None:
     torch.save(content, tmp_path / "theirs.pth")
     with pytest.raises(IntegrityError, match=reason):
