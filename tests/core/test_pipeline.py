@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -198,6 +199,15 @@ def test_a_target_may_be_judged_in_its_own_way(tmp_path: Path) -> None:
         assert {stage.name for stage in changed if stage.role in other} == {"probe"}
     as_everywhere = _stages(_spec(tmp_path, *words, "D_TAR.U", "{METHODS: [linear], EPOCHS: 28}"))
     assert [stage.fingerprint for stage in as_everywhere] == [stage.fingerprint for stage in plain]
+
+
+def test_a_target_may_be_fine_tuned_without_mirroring(tmp_path: Path) -> None:
+    plain, still = (_stages(_spec(tmp_path, *words)) for words in ((), ("D_TAR.T.FLIP", "false")))
+    changed = [stage for stage, was in zip(still, plain, strict=True) if stage.fingerprint != was.fingerprint]
+    assert {stage.name for stage in changed} == {"finetune", "score", "report"}
+    views = [cast("partial[Any]", stage.run).keywords["recipe"].view["flip"] for stage in (plain[0], *changed)
+             if stage.name in ("untrained", "finetune")]
+    assert views == [True, *[False] * (len(views) - 1)]
 
 
 @pytest.mark.parametrize("num_clips", ["1", "3"])

@@ -31,10 +31,11 @@ def finetune_stages(context: Context, seed: int, name: str, network: Stage, targ
     spec = dataclasses.replace(context.network(name), solver=solver)
     drawn = recipe(spec, "finetune", seed, solver_key="FINETUNE.SOLVER",
                    fewest_items=context.fewest_items(name, whole=True))
+    unmirrored = {} if context.spec.d_tar[target].flip else {"flip": False}
     own = dataclasses.replace(drawn, architecture=without_task(context.architecture(name)),
-                              view=without_task(context.view(name)))
-    keys = {**context.view_keys(name), **solver_keys(context, name, solver, "FINETUNE.SOLVER", whole=True),
-            **context.common, **context.identity_of(train), "SEED": seed}
+                              view={**without_task(context.view(name)), **unmirrored})
+    keys = {**unmirrored, **context.view_keys(name), **context.common, **context.identity_of(train), "SEED": seed,
+            **solver_keys(context, name, solver, "FINETUNE.SOLVER", whole=True)}
     run = partial(run_train, modality=context.modality, index=train, recipe=own, reading=context.reading,
                   objective_of=objective_of, max_bad_share=context.spec.data.max_bad_share, device=context.device,
                   starts_from="network")

@@ -62,6 +62,8 @@ class TargetSpec:
     methods: tuple[str, ...] = knob((), "yardsticks of this target instead of PROBE.METHODS (VOC07: svm); []: those",
                                     choices=METHODS)
     epochs: int = knob(0, "passes over this target's training rows instead of PROBE.SGD.EPOCHS; 0: as there", low=0)
+    flip: bool = knob(True, "fine-tuning mirrors samples where the network's own CLIP.FLIP does; false: never, for "
+                      "targets that tell left from right (Something-Something)")
     squeeze: bool = knob(False, "images: probes see the whole picture, one view, squeezed to CROP_PX x CROP_PX "
                          "whatever its shape, in one step (VISSL for VOC07's SVMs: short edge to 256, then to "
                          "224 x 224); false: the central square, or several")
