@@ -37,7 +37,8 @@ def data(tmp_path: Path) -> Path:
     for name in ("04", "09"):
         (tmp_path / f"videos/{name}.mp4").unlink()
     (tmp_path / "videos/04.mp4").write_text("I am not a video")
-    lines = [json.dumps({"path": f"videos/{number:02d}.mp4", "tags": ["t"]}) for number in range(NUM_VIDEOS)]
+    lines = [json.dumps({"path": f"videos/{number:02d}.mp4", "tags": ["tv"[number % 2]]})
+             for number in range(NUM_VIDEOS)]
     (tmp_path / "tags.jsonl").write_text("\n".join(lines) + "\n")
     for label in ("one", "two"):
         (tmp_path / "classes" / label).mkdir(parents=True)

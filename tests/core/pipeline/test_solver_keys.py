@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -33,7 +34,7 @@ def keys_of(folder: Path, **changes: object) -> dict[str, object]:
 
 
 def _keys(folder: Path, modality: object, factor: int, words: list[str]) -> dict[str, object]:
-    path = folder / "config.yaml"
+    path = folder / f"config-{os.getpid()}.yaml"  # several processes do this at once
     path.write_text(CONFIG)
     spec = load_run_spec([path], words)
     context = Context(spec, modality, open_datasets(spec, TOY, Screen()), torch.device("cpu"))
